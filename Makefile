@@ -1,0 +1,86 @@
+# Front door of the harness: "make help" lists what there is.
+#
+# Variables: BASE (kernel series, default 7.3), BUILD (where everything is built, default
+# build/), LINUX (kernel source of your own: a tarball or a tree), FORCE=1, JOBS, ACCEL (auto,
+# kvm or tcg), TESTS (names of tests for "make test").
+
+BASE ?= 7.3
+BUILD ?= $(CURDIR)/build
+export BASE BUILD
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+# ---- sources and patches ----
+
+.PHONY: tools
+tools: ## check that the tools are there (INSTALL=1 installs what is missing)
+	@scripts/tools $(if $(filter 1,$(INSTALL)),--install)
+
+# What builds or tests sets the machine up itself; without root and sudo it says how, and stops.
+.PHONY: setup
+setup:
+	@scripts/tools --install
+
+.PHONY: source
+source: ## get the kernel source, verified (LINUX=path uses yours)
+	@scripts/source
+
+.PHONY: tree
+tree: source ## make the kernel tree with the series (FORCE=1 puts work in it aside)
+	@scripts/tree
+
+.PHONY: export
+export: ## make the patches from branch series of the tree
+	@scripts/export
+
+.PHONY: apply
+apply: ## put the series on a git tree of yours (TREE=path)
+	@scripts/apply $(if $(TREE),'$(TREE)')
+
+.PHONY: check
+check: setup tree ## everything that needs no virtual machine (CHECKS="..." for some only)
+	@scripts/kernel config
+	@scripts/check $(CHECKS)
+	@tests/harness/run
+
+# ---- kernel, guest and virtual machine ----
+
+.PHONY: kernel
+kernel: setup tree ## build the kernel that the guest boots
+	@scripts/kernel
+
+.PHONY: guest
+guest: kernel ## build what runs in the guest, without the selftests
+	@scripts/guest base
+
+.PHONY: selftests
+selftests: kernel ## build what runs in the guest, the kernel's selftests too
+	@scripts/guest all
+
+.PHONY: demo
+demo: guest ## a kernel bug check fires, a BPF program stops the machine there
+	@demo/run
+
+.PHONY: test
+test: setup selftests check ## make check, then every gate and every real panic in VMs
+	@vm/test $(TESTS)
+
+.PHONY: shell
+shell: guest ## a shell in the guest ('exit' powers off)
+	@vm/run --shell --name shell
+
+# ---- cleaning ----
+
+.PHONY: clean
+clean: ## remove what was built for BASE, keep the downloads
+	@scripts/clean
+
+.PHONY: distclean
+distclean: ## remove the downloads too, for every base
+	@scripts/clean --all

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One program for each program type and main attach type that can reach a
+ * destructive kfunc, or tries to. prog_tests/destructive.c loads each of them
+ * alone; none is ever attached or run.
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "bpf_misc.h"
+
+char _license[] SEC("license") = "GPL";
+
+/* Without it the call is dead code, and the program a harmless one. */
+const volatile bool armed = true;
+
+static __always_inline void maybe_panic(void)
+{
+	if (armed)
+		bpf_panic("%s: %d", "destructive_gate", 42);
+}
+
+/* For the types that bpf_vpanic() is not registered for. */
+static __always_inline void maybe_crash(struct pt_regs *regs)
+{
+	if (armed)
+		crash_kexec(regs);
+}
+
+#define PANIC_PROG(name, sec) \
+	SEC("?" sec) int name(void *ctx) { maybe_panic(); return 0; }
+#define CRASH_PROG(name, sec, retval) \
+	SEC("?" sec) int name##_crash_kexec(void *ctx) { maybe_crash(NULL); return retval; }
+
+PANIC_PROG(kprobe, "kprobe")
+PANIC_PROG(kretprobe, "kretprobe")
+PANIC_PROG(kprobe_multi, "kprobe.multi")
+PANIC_PROG(kretprobe_multi, "kretprobe.multi")
+PANIC_PROG(kprobe_session, "kprobe.session")
+PANIC_PROG(uprobe, "uprobe")
+PANIC_PROG(uprobe_sleepable, "uprobe.s")
+PANIC_PROG(uretprobe, "uretprobe")
+PANIC_PROG(uprobe_multi, "uprobe.multi")
+PANIC_PROG(uprobe_multi_sleepable, "uprobe.multi.s")
+PANIC_PROG(uretprobe_multi, "uretprobe.multi")
+PANIC_PROG(uprobe_session, "uprobe.session")
+
+PANIC_PROG(tracepoint, "tp/syscalls/sys_enter_getpid")
+PANIC_PROG(raw_tp, "raw_tp/sys_enter")
+PANIC_PROG(raw_tp_writable, "raw_tp.w/sys_enter")
+PANIC_PROG(perf_event, "perf_event")
+
+PANIC_PROG(tp_btf, "tp_btf/sys_enter")
+PANIC_PROG(fentry, "fentry/bpf_fentry_test1")
+PANIC_PROG(fentry_sleepable, "fentry.s/" SYS_PREFIX "sys_nanosleep")
+PANIC_PROG(fentry_multi, "fentry.multi")
+PANIC_PROG(fexit, "fexit/bpf_fentry_test1")
+PANIC_PROG(fsession, "fsession/bpf_fentry_test1")
+PANIC_PROG(fmod_ret, "fmod_ret/bpf_modify_return_test")
+PANIC_PROG(iter, "iter/task")
+PANIC_PROG(iter_sleepable, "iter.s/task")
+
+/* One of the few places where a program has registers that crash_kexec() takes. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(tp_btf_crash_kexec, struct pt_regs *regs, long id)
+{
+	maybe_crash(regs);
+	return 0;
+}
+
+/* LSM shares the kfuncs of the tracing programs, but is not one of them. */
+PANIC_PROG(lsm, "lsm/file_open")
+CRASH_PROG(lsm, "lsm/file_open", 0)
+
+CRASH_PROG(xdp, "xdp", XDP_PASS)
+CRASH_PROG(tc, "tc", 0)
+CRASH_PROG(tcx, "tcx/ingress", 0)
+CRASH_PROG(cgroup_skb, "cgroup_skb/ingress", 1)
+CRASH_PROG(syscall, "syscall", 0)
+CRASH_PROG(struct_ops, "struct_ops/test_1", 0)
+
+/* No destructive kfunc is registered for this type. */
+PANIC_PROG(socket, "socket")
+
+SEC("?.struct_ops")
+struct bpf_dummy_ops dummy_ops = {
+	.test_1 = (void *)struct_ops_crash_kexec,
+};

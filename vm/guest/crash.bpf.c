@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One program for each place that a destructive program can run in. Each
+ * counts its runs; only when user space has armed it does it end the machine.
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "crash.h"
+
+char _license[] SEC("license") = "GPL";
+
+const volatile enum crash_message message;
+/* Programs that may fire for anybody look at the thread group that arms. */
+const volatile __u32 tgid;
+const volatile char token[TOKEN_LEN];
+const volatile char hostile[] = "\n\033[2J<0>[    0.000000] Kernel panic - not syncing: forged\r\n%s%n\001";
+
+bool armed;
+__u64 hits;
+
+static __always_inline void crash_now(void)
+{
+	switch (message) {
+	case MESSAGE_HOSTILE:
+		bpf_panic("%s%s", (void *)token, (void *)hostile);
+		break;
+	case MESSAGE_LONG:
+		/* the values can fill 512 bytes, a width takes as many as it wants */
+		bpf_panic("%s %02000d", (void *)token, 7);
+		break;
+	case MESSAGE_UNFORMATTED:
+		/* one conversion more than there are values */
+		bpf_panic("unformatted %s %d %d", (void *)token, 1);
+		break;
+	case MESSAGE_EMPTY:
+		bpf_panic("");
+		break;
+	case MESSAGE_NEWLINE:
+		bpf_panic("%s\n", (void *)token);
+		break;
+	case MESSAGE_BAD_POINTER:
+		bpf_panic("%s %s %pks", (void *)token, (void *)1, (void *)-4096);
+		break;
+	default:
+		bpf_panic("%s", (void *)token);
+	}
+}
+
+static __always_inline int crash(void)
+{
+	__sync_fetch_and_add(&hits, 1);
+	if (armed)
+		crash_now();
+	return 0;
+}
+
+static __always_inline int crash_if_ours(void)
+{
+	if (bpf_get_current_pid_tgid() >> 32 == tgid)
+		crash();
+	return 0;
+}
+
+/* statfs(2) is called by nobody else here, and passes vfs_statfs(). */
+SEC("?kprobe/vfs_statfs")
+int kprobe(struct pt_regs *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?kretprobe/vfs_statfs")
+int kretprobe(struct pt_regs *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?kprobe.multi/vfs_statfs")
+int kprobe_multi(struct pt_regs *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?uprobe//proc/self/exe:uprobe_target")
+int uprobe(struct pt_regs *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?uretprobe//proc/self/exe:uprobe_target")
+int uretprobe(struct pt_regs *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?tp/syscalls/sys_enter_statfs")
+int tracepoint(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?raw_tp/sys_enter")
+int raw_tp(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?tp_btf/sys_enter")
+int tp_btf(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?fentry/vfs_statfs")
+int fentry(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?fexit/vfs_statfs")
+int fexit(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?iter/task")
+int iter(struct bpf_iter__task *ctx)
+{
+	return crash();
+}
+
+/* A software clock: the program runs in the hard interrupt of an hrtimer. */
+SEC("?perf_event")
+int perf_event(void *ctx)
+{
+	return crash();
+}
+
+/* The runner injects an NMI; this tracepoint is in its handler. */
+SEC("?tp_btf/nmi_handler")
+int nmi(void *ctx)
+{
+	return crash();
+}
+
+/* The runqueue lock is held. */
+SEC("?tp_btf/sched_switch")
+int sched_switch(void *ctx)
+{
+	return crash();
+}
+
+/* printk() is at work and has reserved a record. */
+SEC("?tp_btf/console")
+int console(void *ctx)
+{
+	return crash();
+}
+
+/* The lock of the serial console's port is held. */
+SEC("?fentry/serial8250_console_write")
+int console_write(void *ctx)
+{
+	return crash();
+}
+
+struct timer_elem {
+	struct bpf_timer timer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct timer_elem);
+} timers SEC(".maps");
+
+static int timer_callback(void *map, int *key, struct timer_elem *elem)
+{
+	return crash();
+}
+
+/* The callback runs in a soft interrupt. */
+SEC("?fentry/vfs_statfs")
+int timer(void *ctx)
+{
+	struct timer_elem *elem;
+	int key = 0;
+
+	if (bpf_get_current_pid_tgid() >> 32 != tgid)
+		return 0;
+	elem = bpf_map_lookup_elem(&timers, &key);
+	if (!elem)
+		return 0;
+	bpf_timer_init(&elem->timer, &timers, 1 /* CLOCK_MONOTONIC */);
+	bpf_timer_set_callback(&elem->timer, timer_callback);
+	bpf_timer_start(&elem->timer, 1000, 0);
+	return 0;
+}
+
+struct wq_elem {
+	struct bpf_wq work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct wq_elem);
+} works SEC(".maps");
+
+static int wq_callback(void *map, int *key, void *value)
+{
+	return crash();
+}
+
+SEC("?fentry/vfs_statfs")
+int workqueue(void *ctx)
+{
+	struct wq_elem *elem;
+	int key = 0;
+
+	if (bpf_get_current_pid_tgid() >> 32 != tgid)
+		return 0;
+	elem = bpf_map_lookup_elem(&works, &key);
+	if (!elem)
+		return 0;
+	bpf_wq_init(&elem->work, &works, 0);
+	bpf_wq_set_callback(&elem->work, wq_callback, 0);
+	bpf_wq_start(&elem->work, 0);
+	return 0;
+}
+
+/*
+ * In panic() itself, and in oopses: the call has to return. It must not matter
+ * that the program ran before anything was armed.
+ */
+SEC("?fentry/emergency_restart")
+int panic_path(void *ctx)
+{
+	return crash();
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ends the machine it runs on, from a BPF program of choice.
+ *
+ * The program is loaded with BPF_F_DESTRUCTIVE, attached and made to run once
+ * without being armed: it has to run, and the machine has to live. With
+ * --control that is all. Otherwise the program is armed and made to run again,
+ * and whoever reads the exit status of this tool knows that it failed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "crash.h"
+#include "crash.skel.h"
+
+#define GUEST_PORT "/dev/vm-status"
+
+enum {
+	EXIT_SURVIVED = 42, /* armed and triggered, and still there */
+	EXIT_SETUP = 43,    /* not loaded, not attached, or it did not run */
+	EXIT_USAGE = 64,
+	EXIT_NO_VM = 65,
+};
+
+static const char *const messages[] = {
+	[MESSAGE_TOKEN] = "token",
+	[MESSAGE_HOSTILE] = "hostile",
+	[MESSAGE_LONG] = "long",
+	[MESSAGE_UNFORMATTED] = "unformatted",
+	[MESSAGE_EMPTY] = "empty",
+	[MESSAGE_NEWLINE] = "newline",
+	[MESSAGE_BAD_POINTER] = "bad-pointer",
+};
+
+static struct crash *skel;
+static int iter_fd = -1;
+
+__attribute__((noinline)) int uprobe_target(int n)
+{
+	/* keep the call, and the function as one to put a probe on */
+	asm volatile("" : "+r"(n));
+	return n;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "crash: %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void pause_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void call_statfs(void)
+{
+	struct statfs st;
+
+	statfs("/", &st);
+	pause_ms(50); /* timers and work items come a little later */
+}
+
+static void call_uprobe_target(void)
+{
+	uprobe_target(1);
+}
+
+static void read_iter(void)
+{
+	char buf[64];
+	int fd;
+
+	fd = bpf_iter_create(iter_fd);
+	if (fd < 0)
+		return;
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	close(fd);
+}
+
+static void burn_cpu(void)
+{
+	time_t end = time(NULL) + 2;
+
+	while (time(NULL) < end)
+		;
+}
+
+static void wait_for_nmi(void)
+{
+	/*
+	 * The runner reads this and injects one. Not sysrq-l: it keeps the
+	 * console driver busy, and an NMI that comes then panics in silence.
+	 */
+	write_file("/dev/kmsg", "crash: waiting for an NMI\n");
+	pause_ms(2000);
+}
+
+static void print_something(void)
+{
+	write_file("/dev/kmsg", "crash: something for the console\n");
+	pause_ms(500);
+}
+
+static void panic_otherwise(void)
+{
+	/* lkdtm's way to call panic("dumptest") */
+	if (skel->bss->armed)
+		write_file("/sys/kernel/debug/provoke-crash/DIRECT", "PANIC");
+}
+
+struct target {
+	const char *name;
+	void (*trigger)(void);
+	bool may_not_run; /* only runs where there is no way back */
+};
+
+static const struct target targets[] = {
+	{ "kprobe", call_statfs, false },
+	{ "kretprobe", call_statfs, false },
+	{ "kprobe_multi", call_statfs, false },
+	{ "uprobe", call_uprobe_target, false },
+	{ "uretprobe", call_uprobe_target, false },
+	{ "tracepoint", call_statfs, false },
+	{ "raw_tp", call_statfs, false },
+	{ "tp_btf", call_statfs, false },
+	{ "fentry", call_statfs, false },
+	{ "fexit", call_statfs, false },
+	{ "iter", read_iter, false },
+	{ "perf_event", burn_cpu, false },
+	{ "nmi", wait_for_nmi, false },
+	{ "sched_switch", call_statfs, false },
+	{ "console", print_something, false },
+	{ "console_write", print_something, false },
+	{ "timer", call_statfs, false },
+	{ "workqueue", call_statfs, false },
+	{ "panic_path", panic_otherwise, true },
+};
+
+static const struct target *find_target(const char *name)
+{
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+		if (!strcmp(targets[i].name, name))
+			return &targets[i];
+	return NULL;
+}
+
+static int find_message(const char *name)
+{
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		if (!strcmp(messages[i], name))
+			return i;
+	return -1;
+}
+
+static bool in_our_vm(void)
+{
+	struct stat st;
+
+	return !stat(GUEST_PORT, &st) && S_ISCHR(st.st_mode);
+}
+
+static int attach_perf_event(struct bpf_program *prog)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_freq = 100,
+		.freq = 1,
+	};
+	int fd;
+
+	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return bpf_program__attach_perf_event(prog, fd) ? 0 : -errno;
+}
+
+static int attach(struct bpf_program *prog)
+{
+	struct bpf_link *link;
+
+	if (bpf_program__type(prog) == BPF_PROG_TYPE_PERF_EVENT)
+		return attach_perf_event(prog);
+
+	link = bpf_program__attach(prog);
+	if (!link)
+		return -errno;
+	if (bpf_program__expected_attach_type(prog) == BPF_TRACE_ITER)
+		iter_fd = bpf_link__fd(link);
+	return 0;
+}
+
+static int load_and_attach(const char *name, int message, const char *token)
+{
+	struct bpf_program *prog;
+	int err;
+
+	skel = crash__open();
+	if (!skel)
+		return -errno;
+
+	prog = bpf_object__find_program_by_name(skel->obj, name);
+	if (!prog)
+		return -ENOENT;
+
+	skel->rodata->message = message;
+	skel->rodata->tgid = getpid();
+	snprintf((char *)skel->rodata->token, TOKEN_LEN, "%s", token);
+
+	bpf_program__set_autoload(prog, true);
+	bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_DESTRUCTIVE);
+	err = crash__load(skel);
+	if (err)
+		return err;
+	return attach(prog);
+}
+
+static void *trigger_on_cpu(void *arg)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((long)arg, &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	for (;;) {
+		struct statfs st;
+
+		statfs("/", &st);
+	}
+	return NULL;
+}
+
+static void trigger_on_all_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t thread;
+
+	for (long i = 0; i < cpus; i++)
+		if (pthread_create(&thread, NULL, trigger_on_cpu, (void *)i))
+			fprintf(stderr, "crash: no thread for CPU %ld\n", i);
+	pause_ms(500);
+}
+
+static void usage(FILE *to)
+{
+	fprintf(to,
+		"usage: crash [--control] [--race] [--message KIND] [--token TOKEN] [--force] PROGRAM\n"
+		"  Ends this machine from a BPF program. Refuses to run outside the test VM.\n"
+		"  --control  attach and run the program, but do not arm it\n"
+		"  --race     all CPUs run the program at the moment that it is armed\n"
+		"  --force    run outside the test VM, too: this machine WILL go down\n");
+	fprintf(to, "  PROGRAM:");
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+		fprintf(to, " %s", targets[i].name);
+	fprintf(to, "\n  KIND:");
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		fprintf(to, " %s", messages[i]);
+	fprintf(to, "\n");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "control", no_argument, NULL, 'c' },
+		{ "race", no_argument, NULL, 'r' },
+		{ "message", required_argument, NULL, 'm' },
+		{ "token", required_argument, NULL, 't' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
+		{},
+	};
+	bool control = false, race = false, force = false;
+	const char *token = "no-token";
+	const struct target *target;
+	int message = MESSAGE_TOKEN;
+	int opt, err;
+
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			control = true;
+			break;
+		case 'r':
+			race = true;
+			break;
+		case 'm':
+			message = find_message(optarg);
+			break;
+		case 't':
+			token = optarg;
+			break;
+		case 'f':
+			force = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	target = optind == argc - 1 ? find_target(argv[optind]) : NULL;
+	if (!target || message < 0) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!in_our_vm() && !force) {
+		fprintf(stderr, "crash: this is not the test VM (no %s): it would take this machine down; --force if that is meant\n",
+			GUEST_PORT);
+		return EXIT_NO_VM;
+	}
+
+	err = load_and_attach(target->name, message, token);
+	if (err) {
+		fprintf(stderr, "crash: cannot load and attach %s: %s\n", target->name,
+			strerror(-err));
+		return EXIT_SETUP;
+	}
+
+	target->trigger();
+	if (!skel->bss->hits && !target->may_not_run) {
+		fprintf(stderr, "crash: %s did not run\n", target->name);
+		return EXIT_SETUP;
+	}
+	printf("crash: %s ran %llu times, not armed, and the machine lives\n", target->name,
+	       (unsigned long long)skel->bss->hits);
+	if (control)
+		return 0;
+
+	printf("crash: arming %s\n", target->name);
+	fflush(stdout);
+	if (race)
+		trigger_on_all_cpus();
+	skel->bss->armed = true;
+	target->trigger();
+	pause_ms(10000);
+	fprintf(stderr, "crash: %s is armed and was triggered, but the machine lives\n",
+		target->name);
+	return EXIT_SURVIVED;
+}

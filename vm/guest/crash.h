@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CRASH_H
+#define CRASH_H
+
+#define TOKEN_LEN 64
+
+enum crash_message {
+	MESSAGE_TOKEN,
+	MESSAGE_HOSTILE,
+	MESSAGE_LONG,
+	MESSAGE_UNFORMATTED,
+	MESSAGE_EMPTY,
+	MESSAGE_NEWLINE,
+	MESSAGE_BAD_POINTER,
+};
+
+#endif

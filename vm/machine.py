@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boot one kernel in QEMU and say how the machine ended.
+
+Three witnesses are kept of every run, and the verdict is drawn from all of
+them together, never from QEMU's exit code:
+
+  status   a virtio-serial port; only the guest's init writes to it, at its end
+  console  the serial console, as a file; only the kernel writes to it
+  events   what QEMU reports over QMP (SHUTDOWN, GUEST_PANICKED, ...)
+
+A machine whose witnesses contradict each other is "lost". What the guest's
+command prints goes to a port of its own ("output") and is no witness.
+"""
+
+import ctypes
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("BUILD") or os.path.join(TOP, "build")
+
+# What differs between architectures, and nothing else. "panic" are devices
+# by which a guest tells QEMU that it panics.
+ARCHES = {
+    "x86_64": {
+        "qemu": "qemu-system-x86_64",
+        "machine": "q35",
+        "cpu": {"tcg": "max", "kvm": "host"},
+        "console": "ttyS0",
+        "image": "arch/x86/boot/bzImage",
+        "panic": ["-device", "pvpanic-pci"],
+        "package": "qemu-system-x86",
+    },
+}
+
+# Seconds; under TCG everything takes several times as long.
+LIMITS = {"boot": 60, "silence": 60, "total": 300}
+TCG_FACTOR = 4
+# How long a machine that says it has halted must stay as it is.
+HALT_GRACE = 3
+
+PRINTK = r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
+RE_BANNER = re.compile(PRINTK + r"Linux version ", re.M)
+RE_PANIC = re.compile(PRINTK + r"Kernel panic - not syncing: (.*?)\r?$", re.M)
+RE_PANIC_END = re.compile(PRINTK + r"---\[ end Kernel panic - not syncing", re.M)
+RE_HALTED = re.compile(PRINTK + r"reboot: System halted", re.M)
+RE_POWER_DOWN = re.compile(PRINTK + r"reboot: Power down", re.M)
+# The guest asks for an NMI by this line.
+RE_WANT_NMI = re.compile(PRINTK + r"crash: waiting for an NMI\r?$", re.M)
+# Long enough for the console to be through with that line.
+NMI_DELAY = 0.5
+RE_SPLAT = re.compile(
+    PRINTK + r"(?:WARNING: |BUG: |Oops: |INFO: task .* blocked|rcu: INFO: |UBSAN: |------------\[ cut here)",
+    re.M,
+)
+
+
+class HarnessError(Exception):
+    """The harness could not do its work; says nothing about the kernel."""
+
+
+@dataclass
+class Outcome:
+    """How a machine ended, and what the witnesses said."""
+
+    verdict: str  # finished, panicked, halted, powered-off, restarted, crash-kernel, hung, lost
+    detail: str = ""  # status, panic message, which limit, what contradicts
+    status: str = ""
+    console: str = ""
+    output: str = ""
+    events: list = field(default_factory=list)
+    seconds: float = 0.0
+    boot_seconds: float = 0.0
+    accel: str = ""
+    log: str = ""
+
+    def __str__(self):
+        words = {
+            "finished": f"finished with status {self.detail}",
+            "panicked": f"panicked with message: {self.detail}",
+            "halted": "halted",
+            "powered-off": "powered off",
+            "restarted": "restarted",
+            "crash-kernel": f"crash kernel took over: {self.detail}",
+            "hung": f"hung: {self.detail}",
+            "lost": f"lost: {self.detail}",
+        }
+        return words[self.verdict]
+
+    def panics(self):
+        return RE_PANIC.findall(self.console)
+
+    def splats(self):
+        """Warnings and oopses, up to the panic when there was one."""
+        text = RE_PANIC.split(self.console, maxsplit=1)[0]
+        return [text[m.start():].splitlines()[0] for m in RE_SPLAT.finditer(text)]
+
+    def tail(self, lines=20):
+        """The last lines of console and output, for people."""
+        console = self.console.replace("\r", "").splitlines()[-lines:]
+        return [*console, *(f"output: {line}" for line in self.output.splitlines()[-lines // 2:])]
+
+
+def judge(status, console, events, limit=""):
+    """Draw the verdict from the witnesses: (verdict, detail)."""
+    status = status.strip()
+    names = [e["event"] for e in events]
+    shutdown = next((e["data"].get("reason") for e in events if e["event"] == "SHUTDOWN"), None)
+    panic = RE_PANIC.search(console)
+    said_panic = "GUEST_PANICKED" in names or "GUEST_CRASHLOADED" in names
+    banners = len(RE_BANNER.findall(console))
+
+    if limit:
+        return "hung", limit
+    if banners == 0:
+        return "lost", "no kernel ever spoke on the console"
+    if banners > 1:
+        if not status.startswith("crash-kernel "):
+            return "lost", f"{banners} kernels booted, but the crash kernel wrote no status"
+        return "crash-kernel", status.split(" ", 1)[1]
+    if status and not re.fullmatch(r"\d+", status):
+        return "lost", f"invalid status {status!r}"
+    if panic and status:
+        return "lost", f"panic on the console, but status {status} on the port"
+    if panic and not said_panic:
+        return "lost", "panic on the console, but QEMU was not told"
+    if said_panic and not panic:
+        return "lost", "QEMU was told of a panic, but the console shows none"
+    if panic:
+        return "panicked", panic.group(1)
+    if status and shutdown == "guest-shutdown":
+        return "finished", status
+    if status:
+        return "lost", f"status {status}, but the machine ended by {shutdown or 'nothing'}"
+    if shutdown == "guest-shutdown" and RE_POWER_DOWN.search(console):
+        return "powered-off", ""
+    if shutdown == "guest-reset":
+        return "restarted", ""
+    if shutdown is None and RE_HALTED.search(console):
+        return "halted", ""
+    return "lost", f"no status, end by {shutdown or 'nothing'}"
+
+
+def die_with_parent():
+    """Have QEMU killed when the runner goes, however it goes."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+class Machine:
+    """One QEMU run. All paths and numbers come in through the constructor."""
+
+    def __init__(self, kernel, initrd, name="vm", command="true", arch=None, accel="tcg",
+                 memory=1024, smp=2, append="", logs=None, limits=None, files=(), shell=False,
+                 device=(), on_tick=None):
+        self.arch_name = arch or os.uname().machine
+        if self.arch_name not in ARCHES:
+            raise HarnessError(f"no QEMU machine is described for {self.arch_name}; "
+                               f"vm/machine.py knows {', '.join(ARCHES)}")
+        self.arch = ARCHES[self.arch_name]
+        self.kernel, self.initrd, self.name = kernel, list(initrd), name
+        self.command, self.accel, self.memory, self.smp = command, accel, memory, smp
+        self.append, self.shell, self.device = append, shell, list(device)
+        self.files, self.on_tick = list(files), on_tick
+        self.log = os.path.join(logs or os.path.join(BUILD, "logs"), "vm", name)
+        factor = TCG_FACTOR if accel == "tcg" else 1
+        self.limits = {k: v * factor for k, v in LIMITS.items()}
+        self.limits.update(limits or {})
+        self.qmp = None
+
+    def path(self, name):
+        return os.path.join(self.log, name)
+
+    def cmdline(self):
+        return " ".join(filter(None, [
+            f"console={self.arch['console']}", "panic=-1", "oops=panic",
+            "vm.shell" if self.shell else "", self.append]))
+
+    def qemu_argv(self, initrd, qmp_fd="QMP"):
+        arch = self.arch
+        console = f"stdio,id=console,signal=off,logfile={self.path('console')}" \
+            if self.shell else f"file,id=console,path={self.path('console')}"
+        return [
+            arch["qemu"], "-nodefaults", "-no-user-config", "-display", "none",
+            "-machine", f"{arch['machine']},accel={self.accel}",
+            "-cpu", arch["cpu"][self.accel], "-smp", str(self.smp), "-m", f"{self.memory}M",
+            "-kernel", self.kernel, "-initrd", initrd, "-append", self.cmdline(),
+            "-chardev", console, "-serial", "chardev:console",
+            "-device", "virtio-serial",
+            "-chardev", f"file,id=status,path={self.path('status')}",
+            "-device", "virtserialport,chardev=status,name=status",
+            "-chardev", f"file,id=output,path={self.path('output')}",
+            "-device", "virtserialport,chardev=output,name=output",
+            "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
+            "-action", "reboot=shutdown,shutdown=poweroff,panic=none",
+            "-S", *arch["panic"], *self.device,
+        ]
+
+    def make_initrd(self, tmp):
+        """The images one after the other, and an archive with this run's command."""
+        run = os.path.join(tmp, "run")
+        os.makedirs(os.path.join(run, "run"))
+        with open(os.path.join(run, "run", "command"), "w") as f:
+            f.write(f"#!/bin/sh\n{self.command}\n")
+        os.chmod(f.name, 0o755)
+        names = ["run", "run/command"]
+        for path in self.files:
+            shutil.copy(path, os.path.join(run, "run"))
+            names.append(f"run/{os.path.basename(path)}")
+        archive = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=run,
+                                 input="\n".join(names).encode(), capture_output=True, check=True)
+        initrd = os.path.join(tmp, "initrd")
+        with open(initrd, "wb") as out:
+            for path in self.initrd:
+                with open(path, "rb") as part:
+                    shutil.copyfileobj(part, out, 1 << 20)
+                out.write(b"\0" * (-out.tell() % 512))
+            out.write(archive.stdout)
+        return initrd
+
+    def rotate_logs(self):
+        shutil.rmtree(self.log + ".old", ignore_errors=True)
+        if os.path.isdir(self.log):
+            os.rename(self.log, self.log + ".old")
+        os.makedirs(self.log)
+
+    def read(self, name):
+        try:
+            with open(self.path(name), errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def send_qmp(self, command, **arguments):
+        message = {"execute": command}
+        if arguments:
+            message["arguments"] = arguments
+        try:
+            self.qmp.sendall(json.dumps(message).encode() + b"\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it is gone already; the loop will see that
+
+    def run(self):
+        for path in [self.kernel, *self.initrd]:
+            if not os.path.exists(path):
+                raise HarnessError(f"{path} is not there; 'make kernel selftests' builds it")
+        if not shutil.which(self.arch["qemu"]):
+            raise HarnessError(f"{self.arch['qemu']} is not there: "
+                               f"apt-get install {self.arch['package']}")
+        self.rotate_logs()
+        with tempfile.TemporaryDirectory(prefix="vm-") as tmp:
+            initrd = self.make_initrd(tmp)
+            ours, theirs = socket.socketpair()
+            with open(self.path("qemu"), "w") as stderr:
+                argv = self.qemu_argv(initrd, theirs.fileno())
+                stderr.write(" ".join(argv) + "\n")
+                stderr.flush()
+                qemu = subprocess.Popen(
+                    argv, stdin=None if self.shell else subprocess.DEVNULL, stdout=None if self.shell else stderr,
+                    stderr=stderr, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent)
+            theirs.close()
+            self.qmp = ours
+            try:
+                return self.watch(qemu)
+            finally:
+                if qemu.poll() is None:
+                    qemu.kill()
+                qemu.wait()
+                ours.close()
+
+    def watch(self, qemu):
+        start = last_change = time.monotonic()
+        size, booted, halted_at, limit = 0, 0.0, None, ""
+        nmis_due, nmis_asked = [], 0
+        events, buffer, eof = [], b"", False
+
+        # The machine is created stopped, so that no event can be missed.
+        self.send_qmp("qmp_capabilities")
+        self.send_qmp("cont")
+        while not eof:
+            ready, _, _ = select.select([self.qmp], [], [], 0.1)
+            if ready:
+                try:
+                    data = self.qmp.recv(65536)
+                except ConnectionResetError:  # QEMU went without a word
+                    data = b""
+                eof = not data
+                buffer += data
+                *lines, buffer = buffer.split(b"\n")
+                for line in lines:
+                    message = json.loads(line)
+                    if "event" in message:
+                        message.setdefault("data", {})
+                        events.append(message)
+            now = time.monotonic()
+            new_size = os.path.getsize(self.path("console")) if os.path.exists(self.path("console")) else 0
+            if new_size != size:
+                size, last_change = new_size, now
+                console = self.read("console")
+                if not booted and "vm: ready" in console:
+                    booted = now - start
+                asked = len(RE_WANT_NMI.findall(console))
+                nmis_due += [now + NMI_DELAY] * (asked - nmis_asked)
+                nmis_asked = asked
+                if RE_HALTED.search(console) or RE_PANIC_END.search(console):
+                    halted_at = halted_at or now
+            if nmis_due and now >= nmis_due[0]:
+                nmis_due.pop(0)
+                self.send_qmp("inject-nmi")
+            if self.on_tick:
+                self.on_tick(self, now - start)
+            if self.shell:
+                continue
+            if halted_at and now - halted_at > HALT_GRACE:
+                break
+            if not booted and now - start > self.limits["boot"]:
+                limit = f"did not boot within {self.limits['boot']} s"
+            elif now - last_change > self.limits["silence"]:
+                limit = f"silent for {self.limits['silence']} s"
+            elif now - start > self.limits["total"]:
+                limit = f"not at its end after {self.limits['total']} s"
+            if limit:
+                break
+
+        seconds = time.monotonic() - start
+        if not eof:
+            self.send_qmp("quit")
+            try:
+                qemu.wait(5)
+            except subprocess.TimeoutExpired:
+                qemu.kill()
+        qemu.wait()
+        with open(self.path("events"), "w") as f:
+            for event in events:
+                f.write(json.dumps(event) + "\n")
+
+        status, console = self.read("status"), self.read("console")
+        verdict, detail = judge(status, console, events, limit)
+        if verdict == "lost":
+            qemu_says = self.read("qemu").splitlines()[1:]
+            if qemu_says:
+                detail += f"; QEMU: {qemu_says[-1]}"
+        outcome = Outcome(verdict, detail, status.strip(), console, self.read("output"), events, seconds,
+                          booted, self.accel, self.log)
+        with open(self.path("verdict"), "w") as f:
+            f.write(f"{outcome}\n")
+        return outcome
+
+
+def boot_id():
+    with open("/proc/sys/kernel/random/boot_id") as f:
+        return f.read().strip()
+
+
+def find_accel(kernel, initrd, logs, cache):
+    """kvm or tcg, found out by running a guest: a /dev/kvm that opens proves nothing."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    key = f"{boot_id()} {os.path.getmtime(kernel)}"
+    try:
+        with open(cache) as f:
+            known = json.load(f)
+        if known["key"] == key:
+            return known["accel"]
+    except (FileNotFoundError, ValueError, KeyError):
+        pass
+    probe = Machine(kernel, initrd, name="probe-kvm", command="true", accel="kvm", logs=logs,
+                    limits={"boot": 15, "silence": 15, "total": 15})
+    outcome = probe.run()
+    accel = "kvm" if outcome.verdict == "finished" else "tcg"
+    os.makedirs(os.path.dirname(cache), exist_ok=True)
+    with open(cache + ".new", "w") as f:
+        json.dump({"key": key, "accel": accel, "probe": str(outcome)}, f)
+    os.rename(cache + ".new", cache)
+    return accel
