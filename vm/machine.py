@@ -126,6 +126,8 @@ def judge(status, console, events, limit=""):
     if banners > 1:
         if not status.startswith("crash-kernel "):
             return "lost", f"{banners} kernels booted, but the crash kernel wrote no status"
+        if shutdown != "guest-shutdown":
+            return "lost", f"the crash kernel wrote its status, but ended by {shutdown or 'nothing'}"
         return "crash-kernel", status.split(" ", 1)[1]
     if status and not re.fullmatch(r"\d+", status):
         return "lost", f"invalid status {status!r}"

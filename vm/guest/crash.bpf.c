@@ -8,6 +8,13 @@
 #include <bpf/bpf_tracing.h>
 #include "crash.h"
 
+/* A system call, which is where sleepable programs can be. */
+#ifdef __TARGET_ARCH_x86
+#define SYS_STATFS "__x64_sys_statfs"
+#else
+#define SYS_STATFS "sys_statfs"
+#endif
+
 char _license[] SEC("license") = "GPL";
 
 const volatile enum crash_message message;
@@ -21,6 +28,9 @@ __u64 hits;
 
 static __always_inline void crash_now(void)
 {
+	/* one more than there can be */
+	__u64 values[13] = {};
+
 	switch (message) {
 	case MESSAGE_HOSTILE:
 		bpf_panic("%s%s", (void *)token, (void *)hostile);
@@ -41,6 +51,12 @@ static __always_inline void crash_now(void)
 		break;
 	case MESSAGE_BAD_POINTER:
 		bpf_panic("%s %s %pks", (void *)token, (void *)1, (void *)-4096);
+		break;
+	case MESSAGE_ODD_SIZE:
+		bpf_vpanic("odd size %d", values, 4);
+		break;
+	case MESSAGE_TOO_MANY:
+		bpf_vpanic("too many %d", values, sizeof(values));
 		break;
 	default:
 		bpf_panic("%s", (void *)token);
@@ -77,6 +93,18 @@ int kretprobe(struct pt_regs *ctx)
 
 SEC("?kprobe.multi/vfs_statfs")
 int kprobe_multi(struct pt_regs *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?kprobe.session/vfs_statfs")
+int kprobe_session(struct pt_regs *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?uprobe.multi//proc/self/exe:uprobe_target")
+int uprobe_multi(struct pt_regs *ctx)
 {
 	return crash_if_ours();
 }
@@ -119,6 +147,18 @@ int fentry(void *ctx)
 
 SEC("?fexit/vfs_statfs")
 int fexit(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?fsession/vfs_statfs")
+int fsession(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?fentry.s/" SYS_STATFS)
+int fentry_sleepable(void *ctx)
 {
 	return crash_if_ours();
 }
@@ -231,12 +271,25 @@ int workqueue(void *ctx)
 	return 0;
 }
 
-/*
- * In panic() itself, and in oopses: the call has to return. It must not matter
- * that the program ran before anything was armed.
- */
+/* In panic() itself: the call has to return. */
 SEC("?fentry/emergency_restart")
 int panic_path(void *ctx)
 {
 	return crash();
+}
+
+/* In panic() that is on its way to another CPU: the call has to return. */
+SEC("?fentry/panic_smp_redirect_cpu")
+int redirect_path(void *ctx)
+{
+	return crash();
+}
+
+/* In bpf_panic() of another program, which has to win: the call has to return. */
+SEC("?fentry/bpf_bprintf_prepare")
+int nested(void *ctx)
+{
+	if (armed)
+		bpf_panic("nested");
+	return 0;
 }

@@ -13,12 +13,14 @@
 #include <getopt.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <linux/securebits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -46,6 +48,8 @@ static const char *const messages[] = {
 	[MESSAGE_EMPTY] = "empty",
 	[MESSAGE_NEWLINE] = "newline",
 	[MESSAGE_BAD_POINTER] = "bad-pointer",
+	[MESSAGE_ODD_SIZE] = "odd-size",
+	[MESSAGE_TOO_MANY] = "too-many",
 };
 
 static struct crash *skel;
@@ -142,6 +146,8 @@ static const struct target targets[] = {
 	{ "kprobe", call_statfs, false },
 	{ "kretprobe", call_statfs, false },
 	{ "kprobe_multi", call_statfs, false },
+	{ "kprobe_session", call_statfs, false },
+	{ "uprobe_multi", call_uprobe_target, false },
 	{ "uprobe", call_uprobe_target, false },
 	{ "uretprobe", call_uprobe_target, false },
 	{ "tracepoint", call_statfs, false },
@@ -149,6 +155,8 @@ static const struct target targets[] = {
 	{ "tp_btf", call_statfs, false },
 	{ "fentry", call_statfs, false },
 	{ "fexit", call_statfs, false },
+	{ "fsession", call_statfs, false },
+	{ "fentry_sleepable", call_statfs, false },
 	{ "iter", read_iter, false },
 	{ "perf_event", burn_cpu, false },
 	{ "nmi", wait_for_nmi, false },
@@ -158,6 +166,7 @@ static const struct target targets[] = {
 	{ "timer", call_statfs, false },
 	{ "workqueue", call_statfs, false },
 	{ "panic_path", panic_otherwise, true },
+	{ "redirect_path", panic_otherwise, true },
 };
 
 static const struct target *find_target(const char *name)
@@ -215,7 +224,31 @@ static int attach(struct bpf_program *prog)
 	return 0;
 }
 
-static int load_and_attach(const char *name, int message, const char *token)
+/* What the kernel has to say of the program on its console. */
+static int identify(struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int err;
+
+	err = bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len);
+	if (err)
+		return err;
+
+	printf("crash: program %s, id %u, tag ", info.name, info.id);
+	for (size_t i = 0; i < sizeof(info.tag); i++)
+		printf("%02x", info.tag[i]);
+	printf(", loaded by uid %u\n", info.created_by_uid);
+	return 0;
+}
+
+static void make_destructive(struct bpf_program *prog)
+{
+	bpf_program__set_autoload(prog, true);
+	bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_DESTRUCTIVE);
+}
+
+static int load_and_attach(const char *name, int message, const char *token, bool nested)
 {
 	struct bpf_program *prog;
 	int err;
@@ -232,21 +265,42 @@ static int load_and_attach(const char *name, int message, const char *token)
 	skel->rodata->tgid = getpid();
 	snprintf((char *)skel->rodata->token, TOKEN_LEN, "%s", token);
 
-	bpf_program__set_autoload(prog, true);
-	bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_DESTRUCTIVE);
+	make_destructive(prog);
+	if (nested)
+		make_destructive(skel->progs.nested);
 	err = crash__load(skel);
 	if (err)
 		return err;
-	return attach(prog);
+	err = identify(prog);
+	if (!err && nested)
+		err = attach(skel->progs.nested);
+	return err ?: attach(prog);
 }
 
-static void *trigger_on_cpu(void *arg)
+static int run_on_cpu(long cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET((long)arg, &set);
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	CPU_SET(cpu, &set);
+	if (!sched_setaffinity(0, sizeof(set), &set))
+		return 0;
+	fprintf(stderr, "crash: CPU %ld: %s\n", cpu, strerror(errno));
+	return -errno;
+}
+
+/* Another user, but with all of root's capabilities. */
+static int become(uid_t uid)
+{
+	if (!prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) && !setresuid(uid, uid, uid))
+		return 0;
+	fprintf(stderr, "crash: uid %u: %s\n", uid, strerror(errno));
+	return -errno;
+}
+
+static void *trigger_on_cpu(void *arg)
+{
+	run_on_cpu((long)arg);
 	for (;;) {
 		struct statfs st;
 
@@ -269,10 +323,14 @@ static void trigger_on_all_cpus(void)
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: crash [--control] [--race] [--message KIND] [--token TOKEN] [--force] PROGRAM\n"
+		"usage: crash [--control] [--race] [--nested] [--cpu N] [--uid N] [--message KIND]\n"
+		"             [--token TOKEN] [--force] PROGRAM\n"
 		"  Ends this machine from a BPF program. Refuses to run outside the test VM.\n"
 		"  --control  attach and run the program, but do not arm it\n"
 		"  --race     all CPUs run the program at the moment that it is armed\n"
+		"  --nested   a second program calls bpf_panic() inside the first one's call\n"
+		"  --cpu      run on this CPU\n"
+		"  --uid      load as this user, with all capabilities kept\n"
 		"  --force    run outside the test VM, too: this machine WILL go down\n");
 	fprintf(to, "  PROGRAM:");
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
@@ -288,13 +346,16 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "control", no_argument, NULL, 'c' },
 		{ "race", no_argument, NULL, 'r' },
+		{ "nested", no_argument, NULL, 'n' },
+		{ "cpu", required_argument, NULL, 'p' },
+		{ "uid", required_argument, NULL, 'u' },
 		{ "message", required_argument, NULL, 'm' },
 		{ "token", required_argument, NULL, 't' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
-	bool control = false, race = false, force = false;
+	bool control = false, race = false, nested = false, force = false;
 	const char *token = "no-token";
 	const struct target *target;
 	int message = MESSAGE_TOKEN;
@@ -307,6 +368,17 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			race = true;
+			break;
+		case 'n':
+			nested = true;
+			break;
+		case 'p':
+			if (run_on_cpu(atoi(optarg)))
+				return EXIT_SETUP;
+			break;
+		case 'u':
+			if (become(atoi(optarg)))
+				return EXIT_SETUP;
 			break;
 		case 'm':
 			message = find_message(optarg);
@@ -336,7 +408,7 @@ int main(int argc, char **argv)
 		return EXIT_NO_VM;
 	}
 
-	err = load_and_attach(target->name, message, token);
+	err = load_and_attach(target->name, message, token, nested);
 	if (err) {
 		fprintf(stderr, "crash: cannot load and attach %s: %s\n", target->name,
 			strerror(-err));
