@@ -64,12 +64,20 @@ selftests: kernel ## build what runs in the guest, the kernel's selftests too
 	@scripts/guest all
 
 .PHONY: demo
-demo: guest ## a kernel bug check fires, a BPF program stops the machine there
+demo: guest ## a kernel bug check fires, a BPF program takes a crash dump there
 	@demo/run
+
+.PHONY: demo-panic
+demo-panic: guest ## the same without a crash kernel: the program panics
+	@demo/run --panic
 
 .PHONY: test
 test: setup selftests check ## make check, then every gate and every real panic in VMs
 	@vm/test $(TESTS)
+
+.PHONY: dumps
+dumps: guest ## 20 crash dumps in a row, each read back (CYCLES=n for more or less)
+	@vm/test --cycles $(or $(CYCLES),20) --jobs 1 'dump: bpf_crash_kexec(), process context'
 
 .PHONY: shell
 shell: guest ## a shell in the guest ('exit' powers off)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loads and attaches saturated.bpf.c, and runs a command. With --without-flag the
+ * Loads and attaches saturated.bpf.c, and runs a command. Only the program
+ * that may end the machine is given the flag. With --without-flag the
  * flag is left out, to see what the verifier says to that.
  */
 #include <errno.h>

@@ -47,12 +47,14 @@ LIMITS = {"boot": 60, "silence": 60, "total": 300}
 TCG_FACTOR = 4
 # How long a machine that says it has halted must stay as it is.
 HALT_GRACE = 3
+# How long the others may take to stop.
+HALT_SETTLE = 1.5
 
 PRINTK = r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
 RE_BANNER = re.compile(PRINTK + r"Linux version ", re.M)
 RE_PANIC = re.compile(PRINTK + r"Kernel panic - not syncing: (.*?)\r?$", re.M)
 RE_PANIC_END = re.compile(PRINTK + r"---\[ end Kernel panic - not syncing", re.M)
-RE_HALTED = re.compile(PRINTK + r"reboot: System halted", re.M)
+RE_HALTED = re.compile(PRINTK + r"(?:reboot: System halted|BPF: halt on CPU \d+ by program )", re.M)
 RE_POWER_DOWN = re.compile(PRINTK + r"reboot: Power down", re.M)
 # The guest asks for an NMI by this line.
 RE_WANT_NMI = re.compile(PRINTK + r"crash: waiting for an NMI\r?$", re.M)
@@ -110,8 +112,11 @@ class Outcome:
         return [*console, *(f"output: {line}" for line in self.output.splitlines()[-lines // 2:])]
 
 
-def judge(status, console, events, limit=""):
-    """Draw the verdict from the witnesses: (verdict, detail)."""
+def judge(status, console, events, limit="", ticking=False):
+    """Draw the verdict from the witnesses: (verdict, detail).
+
+    ticking: the command's output went on growing after the machine said it halts.
+    """
     status = status.strip()
     names = [e["event"] for e in events]
     shutdown = next((e["data"].get("reason") for e in events if e["event"] == "SHUTDOWN"), None)
@@ -148,8 +153,17 @@ def judge(status, console, events, limit=""):
     if shutdown == "guest-reset":
         return "restarted", ""
     if shutdown is None and RE_HALTED.search(console):
-        return "halted", ""
+        return ("lost", "it said that it halts, but goes on") if ticking else ("halted", "")
     return "lost", f"no status, end by {shutdown or 'nothing'}"
+
+
+def with_crash_kernel(kernel, initrd, command):
+    """Options of a Machine that runs the command with this kernel and guest loaded as crash kernel."""
+    console = ARCHES[os.uname().machine]["console"]
+    # One CPU: several in a crash kernel make TCG fail now and then.
+    load = f"kexec-crash /run/{os.path.basename(kernel)} /run/{os.path.basename(initrd)} " \
+        f"'console={console} nokaslr nosmp irqpoll reset_devices'"
+    return {"command": f"{load} || exit\n{command}", "append": "crashkernel=256M", "files": [kernel, initrd]}
 
 
 def die_with_parent():
@@ -202,6 +216,8 @@ class Machine:
             "-device", "virtserialport,chardev=status,name=status",
             "-chardev", f"file,id=output,path={self.path('output')}",
             "-device", "virtserialport,chardev=output,name=output",
+            "-chardev", f"file,id=dump,path={self.path('dump')}",
+            "-device", "virtserialport,chardev=dump,name=dump",
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
             "-action", "reboot=shutdown,shutdown=poweroff,panic=none",
             "-S", *arch["panic"], *self.device,
@@ -241,6 +257,12 @@ class Machine:
                 return f.read()
         except FileNotFoundError:
             return ""
+
+    def size(self, name):
+        try:
+            return os.path.getsize(self.path(name))
+        except FileNotFoundError:
+            return 0
 
     def send_qmp(self, command, **arguments):
         message = {"execute": command}
@@ -283,6 +305,7 @@ class Machine:
         start = last_change = time.monotonic()
         size, booted, halted_at, limit = 0, 0.0, None, ""
         nmis_due, nmis_asked = [], 0
+        settled = None
         events, buffer, eof = [], b"", False
 
         # The machine is created stopped, so that no event can be missed.
@@ -304,7 +327,7 @@ class Machine:
                         message.setdefault("data", {})
                         events.append(message)
             now = time.monotonic()
-            new_size = os.path.getsize(self.path("console")) if os.path.exists(self.path("console")) else 0
+            new_size = self.size("console")
             if new_size != size:
                 size, last_change = new_size, now
                 console = self.read("console")
@@ -322,6 +345,8 @@ class Machine:
                 self.on_tick(self, now - start)
             if self.shell:
                 continue
+            if halted_at and settled is None and now - halted_at > HALT_SETTLE:
+                settled = self.size("output")
             if halted_at and now - halted_at > HALT_GRACE:
                 break
             if not booted and now - start > self.limits["boot"]:
@@ -346,7 +371,8 @@ class Machine:
                 f.write(json.dumps(event) + "\n")
 
         status, console = self.read("status"), self.read("console")
-        verdict, detail = judge(status, console, events, limit)
+        ticking = settled is not None and self.size("output") != settled
+        verdict, detail = judge(status, console, events, limit, ticking)
         if verdict == "lost":
             qemu_says = self.read("qemu").splitlines()[1:]
             if qemu_says:

@@ -10,21 +10,30 @@
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/capability.h>
+#include <linux/console.h>
 #include <linux/cred.h>
 #include <linux/init.h>
+#include <linux/irq_work.h>
+#include <linux/irqflags.h>
+#include <linux/kexec.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/reboot.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/uidgid.h>
+#include <linux/workqueue.h>
 
 #define verbose(env, fmt, args...) bpf_verifier_log_write(env, fmt, ##args)
 
 /*
- * Not is_tracing_prog_type() of the verifier: that one names the types which
- * must not use certain map features and leaves BPF_PROG_TYPE_TRACING out. LSM
- * programs are no tracing programs: they decide, they do not watch.
+ * The types that debugging programs have. It is the smallest set that has a
+ * use, and a set that can grow; LSM programs have tracing kfuncs, too, but no
+ * use for this so far. Not is_tracing_prog_type() of the verifier: that one is
+ * about map features, and leaves BPF_PROG_TYPE_TRACING out.
  */
 static bool prog_type_may_be_destructive(enum bpf_prog_type type)
 {
@@ -86,16 +95,24 @@ int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
 /* A destructive kfunc is at work on this CPU. */
 static DEFINE_PER_CPU(bool, bpf_destructive_active);
 
+/* Is this CPU ending the machine already, or passing that on to another one? */
+static bool ending_on_this_cpu(void)
+{
+	return panic_on_this_cpu() ||
+	       atomic_read(&panic_redirect_cpu) == raw_smp_processor_id();
+}
+
 /*
- * Enter a destructive kfunc, with preemption disabled for good.
+ * Enter a destructive kfunc, with preemption disabled.
  *
- * Both printk() and panic() run code that programs can be attached to. Let the
- * outermost call on a CPU finish and turn away whatever it sets off: nesting
- * would only be bounded by the number of programs, and the stack is not.
+ * Formatting, printk() and panic() run code that programs can be attached to.
+ * Let the outermost call on a CPU finish and turn away whatever it sets off:
+ * nesting would only be bounded by the number of programs, and the stack is
+ * not. For the same reason stay out of a panic() that somebody else began.
  */
 static bool bpf_destructive_enter(void)
 {
-	if (panic_on_this_cpu())
+	if (ending_on_this_cpu())
 		return false;
 
 	preempt_disable_notrace();
@@ -105,20 +122,101 @@ static bool bpf_destructive_enter(void)
 	return false;
 }
 
+/* For a kfunc that found that there is nothing it can do. */
+static void bpf_destructive_leave(void)
+{
+	this_cpu_write(bpf_destructive_active, false);
+	preempt_enable_notrace();
+}
+
+static const char *prog_name(const struct bpf_prog_aux *aux)
+{
+	aux = aux->main_prog_aux;
+	return aux->name[0] ? aux->name : "(unnamed)";
+}
+
 /*
  * Name the program that ends the machine. The caller may hold the console or a
- * runqueue lock, so leave the printing to panic(), which flushes the log from
- * any context; all that happens here is that the record goes into the log.
+ * runqueue lock, so only put the record into the log: what ends the machine
+ * prints it, or takes it into the dump.
  */
 static void bpf_destructive_announce(const struct bpf_prog_aux *aux, const char *action)
 {
 	const struct bpf_prog *prog = aux->main_prog_aux->prog;
 
 	printk_deferred(KERN_EMERG "BPF: %s on CPU %d by program %s, id %u, tag %*phN, loaded by uid %u\n",
-			action, raw_smp_processor_id(),
-			prog->aux->name[0] ? prog->aux->name : "(unnamed)",
+			action, raw_smp_processor_id(), prog_name(aux),
 			prog->aux->id, (int)sizeof(prog->tag), prog->tag,
 			from_kuid(&init_user_ns, prog->aux->user->uid));
+}
+
+/*
+ * End the machine by @action, on this CPU or on the one that came first. The
+ * same claim as in panic() and crash_kexec() sees to it that these, and other
+ * destructive kfuncs, do not interfere: they wait to be stopped, too.
+ */
+static void __noreturn end_machine(void (*action)(void))
+{
+	local_irq_disable();
+	if (!panic_try_start())
+		panic_smp_self_stop();
+
+	console_verbose();
+	bust_spinlocks(1);
+	smp_send_stop();
+	printk_legacy_allow_panic_sync();
+	console_flush_on_panic(CONSOLE_FLUSH_PENDING);
+
+	action();
+	/* The platform cannot do it. */
+	machine_halt();
+	panic_smp_self_stop();
+}
+
+static void halt_irq_work(struct irq_work *work)
+{
+	end_machine(machine_halt);
+}
+static struct irq_work halt_work = IRQ_WORK_INIT_HARD(halt_irq_work);
+
+static void power_off_worker(struct work_struct *work)
+{
+	if (kernel_can_power_off())
+		kernel_power_off();
+	/* Not possible, or it did not work. */
+	kernel_halt();
+}
+static DECLARE_WORK(power_off_work, power_off_worker);
+
+static void power_off_irq_worker(struct irq_work *work)
+{
+	schedule_work(&power_off_work);
+}
+static DEFINE_IRQ_WORK(power_off_irq_work, power_off_irq_worker);
+
+/* Format a message into a per-CPU buffer, for bpf_bprintf_cleanup() to give back. */
+static int format_message(const char *fmt, const void *args, u32 size,
+			  struct bpf_bprintf_data *data)
+{
+	int err;
+
+	if (size & 7 || size > MAX_BPRINTF_VARARGS * 8)
+		return -EINVAL;
+
+	err = bpf_bprintf_prepare(fmt, strlen(fmt) + 1, args, size / 8, data);
+	if (err)
+		return err;
+
+	bstr_printf(data->buf, MAX_BPRINTF_BUF, fmt, data->bin_args);
+	return 0;
+}
+
+/* Without the newline that many write out of habit. */
+static int message_len(const char *msg)
+{
+	int len = strnlen(msg, MAX_BPRINTF_BUF);
+
+	return len && msg[len - 1] == '\n' ? len - 1 : len;
 }
 
 __bpf_kfunc_start_defs();
@@ -139,21 +237,27 @@ __bpf_kfunc_start_defs();
  * takes over when one is loaded, kmsg_dump and the panic notifiers run, and the
  * machine stops or restarts. Nothing is synced and user space is not asked.
  *
- * The message never acts as a format for panic(), and all but printable
- * characters in it are escaped, so that it cannot forge lines of the console.
- * One newline at its end is dropped. What does not fit panic()'s buffer is cut
- * off. If the message cannot be formatted, because the format does not match
- * @args or the per-CPU format buffers are in use, the machine panics all the
- * same, with @fmt__str as it is and the error.
+ * The message never acts as a format for panic(), and what is not printable in
+ * it is escaped as %pE does, so that it cannot forge lines of the console. One
+ * newline at its end is dropped. What does not fit panic()'s buffer is cut off.
+ * If the message cannot be formatted, because the format does not match @args
+ * or the per-CPU format buffers are in use, the machine panics all the same,
+ * with the unformatted @fmt__str and the error.
  *
- * Context: Any, including NMI and hard interrupts, and with the console or
- * scheduler locks held. Where panic() itself relies on the platform, for
- * instance for stopping the other CPUs, so does this.
+ * Where several CPUs call this at once, each names its program and the CPU, and
+ * one of them panics: the one that the stack trace below the panic line names.
+ *
+ * Context: Any, including NMI and hard interrupts. With a lock of the scheduler
+ * or of a console held it is as good as panic() is there: the machine ends, a
+ * crash kernel is started, and the message is in the log, but not all consoles
+ * may show it. A CPU that loses against another one in NMI context waits
+ * without having saved its registers for the dump.
  *
  * Return: Normally not at all. It returns, having done nothing, on a CPU that
- * is in panic() or in a destructive kfunc already: the program runs on a
- * function or tracepoint of that very path. On a CPU other than the panicking
- * one the call does not return and the CPU waits to be stopped, as in panic().
+ * is in panic(), crash_kexec() or a destructive kfunc already: the program runs
+ * on a function or tracepoint of that very path. On a CPU other than the
+ * panicking one the call does not return and the CPU waits to be stopped, as in
+ * panic().
  */
 __bpf_kfunc void bpf_vpanic(const char *fmt__str, const void *args, u32 len__sz,
 			    struct bpf_prog_aux *aux)
@@ -162,34 +266,207 @@ __bpf_kfunc void bpf_vpanic(const char *fmt__str, const void *args, u32 len__sz,
 		.get_bin_args	= true,
 		.get_buf	= true,
 	};
-	const char *msg = fmt__str;
-	int err = -EINVAL, len;
+	int err;
 
 	if (!bpf_destructive_enter())
 		return;
 
-	if (!(len__sz & 7) && len__sz <= MAX_BPRINTF_VARARGS * 8)
-		err = bpf_bprintf_prepare(fmt__str, strlen(fmt__str) + 1, args,
-					  len__sz / 8, &data);
-	if (!err) {
-		bstr_printf(data.buf, MAX_BPRINTF_BUF, fmt__str, data.bin_args);
-		msg = data.buf;
-	}
-
-	len = strnlen(msg, MAX_BPRINTF_BUF);
-	if (len && msg[len - 1] == '\n')
-		len--;
-
+	err = format_message(fmt__str, args, len__sz, &data);
 	bpf_destructive_announce(aux, "panic");
 	if (err)
-		panic("BPF: %*pE (not formatted, error %d)", len, msg, err);
-	panic("BPF: %*pE", len, msg);
+		panic("BPF: %*pE (not formatted, error %d)",
+		      message_len(fmt__str), fmt__str, err);
+	panic("BPF: %*pE", message_len(data.buf), data.buf);
 }
+
+/**
+ * bpf_vpr_emerg() - Print a message of the program on the console.
+ * @fmt__str: Format of the message, a constant string. The conversions are
+ *	those of bpf_trace_vprintk().
+ * @args: Array of the values for the conversions, an u64 each.
+ * @len__sz: Size of @args in bytes, a multiple of 8 and at most 96.
+ * @aux: The calling program, passed by the verifier.
+ *
+ * Programs call this through the bpf_pr_emerg() macro of bpf_helpers.h.
+ *
+ * Adds one line to the kernel log, at the level that no console leaves out:
+ * "BPF: ", name and id of the calling program and the message, which is escaped
+ * as by bpf_vpanic(). The consoles print it as soon as that is safe, which may
+ * be after the program has returned. The serial line of a busy machine is slow
+ * and the log of fixed size, so all programs together get ten messages in five
+ * seconds; the kernel log tells how many more there would have been.
+ *
+ * Context: Any, including NMI and hard interrupts, and with any lock held.
+ *
+ * Return: The number of characters that went into the log, or
+ * * -EAGAIN	- There were too many messages lately.
+ * * -EINVAL	- The format does not match @args.
+ * * -EBUSY	- The per-CPU format buffers are in use, or the program runs inside
+ *		  a destructive kfunc or panic() on this CPU.
+ */
+__bpf_kfunc int bpf_vpr_emerg(const char *fmt__str, const void *args, u32 len__sz,
+			      struct bpf_prog_aux *aux)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	struct bpf_bprintf_data data = {
+		.get_bin_args	= true,
+		.get_buf	= true,
+	};
+	int ret;
+
+	if (!bpf_destructive_enter())
+		return -EBUSY;
+
+	ret = format_message(fmt__str, args, len__sz, &data);
+	if (ret)
+		goto leave;
+
+	ret = -EAGAIN;
+	if (__ratelimit(&limit))
+		ret = printk_deferred(KERN_EMERG "BPF: %s[%u]: %*pE\n", prog_name(aux),
+				      aux->main_prog_aux->id, message_len(data.buf), data.buf);
+	bpf_bprintf_cleanup(&data);
+leave:
+	bpf_destructive_leave();
+	return ret;
+}
+
+/**
+ * bpf_halt() - Halt the machine.
+ * @aux: The calling program, passed by the verifier.
+ *
+ * Prints one line that names the calling program, stops the other CPUs and halts
+ * this one, until somebody resets the machine or switches it off. Nothing is
+ * synced, no driver and no user space is asked, and the memory stays as it is.
+ *
+ * Context: Any. In NMI context it is deferred to a hard interrupt on the same
+ * CPU, through irq_work; the program goes on until then. If interrupts stay off
+ * on this CPU it does not happen.
+ *
+ * Return: Normally not at all, except in NMI context. It returns, having done
+ * nothing, on a CPU that is in panic(), crash_kexec() or a destructive kfunc
+ * already. On a CPU that loses against another one it does not return.
+ */
+__bpf_kfunc void bpf_halt(struct bpf_prog_aux *aux)
+{
+	if (!bpf_destructive_enter())
+		return;
+
+	bpf_destructive_announce(aux, "halt");
+	if (!in_nmi())
+		end_machine(machine_halt);
+
+	irq_work_queue(&halt_work);
+	bpf_destructive_leave();
+}
+
+/**
+ * bpf_restart() - Restart the machine.
+ * @aux: The calling program, passed by the verifier.
+ *
+ * Prints one line that names the calling program and restarts the machine the
+ * way that sysrq-b does, with emergency_restart(). Nothing is synced, no driver
+ * and no user space is asked. If the platform cannot restart, the machine halts.
+ *
+ * Context: Any, including NMI and hard interrupts, and with any lock held.
+ *
+ * Return: Normally not at all. It returns, having done nothing, on a CPU that is
+ * in panic(), crash_kexec() or a destructive kfunc already. On a CPU that loses
+ * against another one it does not return.
+ */
+__bpf_kfunc void bpf_restart(struct bpf_prog_aux *aux)
+{
+	if (!bpf_destructive_enter())
+		return;
+
+	bpf_destructive_announce(aux, "restart");
+	end_machine(emergency_restart);
+}
+
+/**
+ * bpf_power_off() - Switch the machine off.
+ * @aux: The calling program, passed by the verifier.
+ *
+ * Adds one line to the log that names the calling program, and has the kernel
+ * power the machine off the way that sysrq-o does: drivers are shut down, but
+ * nothing is synced and user space is not asked. Firmware and drivers have to
+ * sleep for that, so it is always deferred, through irq_work and a workqueue,
+ * and does not happen on a machine that schedules no more. If the platform
+ * cannot power off, the machine halts.
+ *
+ * Context: Any, including NMI and hard interrupts, and with any lock held.
+ *
+ * Return:
+ * * 0		- It will happen; the program goes on.
+ * * -EBUSY	- It was asked for before, or this CPU is in panic() or in a
+ *		  destructive kfunc.
+ */
+__bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
+{
+	static atomic_t asked;
+	int ret = -EBUSY;
+
+	if (!bpf_destructive_enter())
+		return ret;
+
+	if (!atomic_xchg(&asked, 1)) {
+		bpf_destructive_announce(aux, "power off");
+		irq_work_queue(&power_off_irq_work);
+		ret = 0;
+	}
+	bpf_destructive_leave();
+	return ret;
+}
+
+#ifdef CONFIG_CRASH_DUMP
+/**
+ * bpf_crash_kexec() - Start the crash kernel, without a panic.
+ * @aux: The calling program, passed by the verifier.
+ *
+ * Adds one line to the log that names the calling program, saves the registers
+ * of this place, stops the other CPUs and starts the crash kernel, which finds
+ * memory as it was. The panic notifiers and kmsg_dump do not run, and nothing
+ * is printed: the line is in the log of the dump. The panic= and
+ * crash_kexec_post_notifiers settings have no effect.
+ *
+ * Context: Any, including NMI and hard interrupts, and with any lock held.
+ *
+ * Return: Not at all if the crash kernel was started. Otherwise nothing has
+ * happened, and the program goes on, with
+ * * -ENOENT	- No crash kernel is loaded.
+ * * -EBUSY	- This or another CPU is ending the machine already, or a crash
+ *		  kernel is being loaded or unloaded right now.
+ */
+__bpf_kfunc int bpf_crash_kexec(struct bpf_prog_aux *aux)
+{
+	struct pt_regs regs;
+
+	if (!kexec_crash_loaded())
+		return -ENOENT;
+	if (panic_in_progress() || !bpf_destructive_enter())
+		return -EBUSY;
+
+	bpf_destructive_announce(aux, "crash dump");
+	crash_setup_regs(&regs, NULL);
+	crash_kexec(&regs);
+
+	bpf_destructive_leave();
+	return -EBUSY;
+}
+#endif
 
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(destructive_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_vpanic, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
+BTF_ID_FLAGS(func, bpf_vpr_emerg, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
+BTF_ID_FLAGS(func, bpf_halt, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
+BTF_ID_FLAGS(func, bpf_restart, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
+BTF_ID_FLAGS(func, bpf_power_off, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
+#ifdef CONFIG_CRASH_DUMP
+BTF_ID_FLAGS(func, bpf_crash_kexec, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
+#endif
 BTF_KFUNCS_END(destructive_kfunc_ids)
 
 static const struct btf_kfunc_id_set destructive_kfunc_set = {

@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include "crash.h"
+#include "record.h"
 
 /* A system call, which is where sleepable programs can be. */
 #ifdef __TARGET_ARCH_x86
@@ -17,6 +18,7 @@
 
 char _license[] SEC("license") = "GPL";
 
+const volatile enum crash_action action;
 const volatile enum crash_message message;
 /* Programs that may fire for anybody look at the thread group that arms. */
 const volatile __u32 tgid;
@@ -25,8 +27,46 @@ const volatile char hostile[] = "\n\033[2J<0>[    0.000000] Kernel panic - not s
 
 bool armed;
 __u64 hits;
+/* Of the last action that came back. */
+int result;
+/* Of the flood: how many messages went out, how many were too many. */
+__u64 printed, limited, failed;
 
-static __always_inline void crash_now(void)
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RECORDS);
+	__type(key, __u32);
+	__type(value, struct record);
+} recorder SEC(".maps");
+
+static __always_inline void record(void)
+{
+	__u32 slot = hits % RECORDS;
+	struct record *record;
+
+	record = bpf_map_lookup_elem(&recorder, &slot);
+	if (!record)
+		return;
+	record->seq = hits;
+	record->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	bpf_probe_read_kernel_str(record->text, sizeof(record->text), (void *)token);
+}
+
+static int flood(__u32 i, void *ctx)
+{
+	int ret = bpf_pr_emerg("%s flood %u", (void *)token, i);
+
+	if (ret > 0)
+		printed++;
+	else if (ret == -11 /* EAGAIN */)
+		limited++;
+	else
+		failed++;
+	return 0;
+}
+
+static __always_inline void panic_now(void)
 {
 	/* one more than there can be */
 	__u64 values[13] = {};
@@ -63,9 +103,37 @@ static __always_inline void crash_now(void)
 	}
 }
 
+static __always_inline void crash_now(void)
+{
+	switch (action) {
+	case ACTION_PANIC:
+		panic_now();
+		break;
+	case ACTION_CRASH_KEXEC:
+		result = bpf_crash_kexec();
+		break;
+	case ACTION_EMERG:
+		result = bpf_pr_emerg("%s%s", (void *)token, (void *)hostile);
+		break;
+	case ACTION_FLOOD:
+		bpf_loop(10000, flood, NULL, 0);
+		break;
+	case ACTION_HALT:
+		bpf_halt();
+		break;
+	case ACTION_RESTART:
+		bpf_restart();
+		break;
+	case ACTION_POWER_OFF:
+		result = bpf_power_off();
+		break;
+	}
+}
+
 static __always_inline int crash(void)
 {
 	__sync_fetch_and_add(&hits, 1);
+	record();
 	if (armed)
 		crash_now();
 	return 0;

@@ -52,6 +52,18 @@ static const char *const messages[] = {
 	[MESSAGE_TOO_MANY] = "too-many",
 };
 
+static const char *const actions[] = {
+	[ACTION_PANIC] = "panic",
+	[ACTION_CRASH_KEXEC] = "crash-kexec",
+	[ACTION_EMERG] = "emerg",
+	[ACTION_FLOOD] = "flood",
+	[ACTION_HALT] = "halt",
+	[ACTION_RESTART] = "restart",
+	[ACTION_POWER_OFF] = "power-off",
+};
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
 static struct crash *skel;
 static int iter_fd = -1;
 
@@ -171,18 +183,26 @@ static const struct target targets[] = {
 
 static const struct target *find_target(const char *name)
 {
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
 		if (!strcmp(targets[i].name, name))
 			return &targets[i];
 	return NULL;
 }
 
-static int find_message(const char *name)
+static int find_name(const char *const *names, size_t count, const char *name)
 {
-	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
-		if (!strcmp(messages[i], name))
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(names[i], name))
 			return i;
 	return -1;
+}
+
+static void print_names(FILE *to, const char *what, const char *const *names, size_t count)
+{
+	fprintf(to, "  %s:", what);
+	for (size_t i = 0; i < count; i++)
+		fprintf(to, " %s", names[i]);
+	fprintf(to, "\n");
 }
 
 static bool in_our_vm(void)
@@ -248,7 +268,8 @@ static void make_destructive(struct bpf_program *prog)
 	bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_DESTRUCTIVE);
 }
 
-static int load_and_attach(const char *name, int message, const char *token, bool nested)
+static int load_and_attach(const char *name, int action, int message, const char *token,
+			   bool nested)
 {
 	struct bpf_program *prog;
 	int err;
@@ -261,6 +282,7 @@ static int load_and_attach(const char *name, int message, const char *token, boo
 	if (!prog)
 		return -ENOENT;
 
+	skel->rodata->action = action;
 	skel->rodata->message = message;
 	skel->rodata->tgid = getpid();
 	snprintf((char *)skel->rodata->token, TOKEN_LEN, "%s", token);
@@ -323,8 +345,8 @@ static void trigger_on_all_cpus(void)
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: crash [--control] [--race] [--nested] [--cpu N] [--uid N] [--message KIND]\n"
-		"             [--token TOKEN] [--force] PROGRAM\n"
+		"usage: crash [--control] [--race] [--nested] [--cpu N] [--uid N] [--action ACTION]\n"
+		"             [--message KIND] [--token TOKEN] [--force] PROGRAM\n"
 		"  Ends this machine from a BPF program. Refuses to run outside the test VM.\n"
 		"  --control  attach and run the program, but do not arm it\n"
 		"  --race     all CPUs run the program at the moment that it is armed\n"
@@ -333,12 +355,11 @@ static void usage(FILE *to)
 		"  --uid      load as this user, with all capabilities kept\n"
 		"  --force    run outside the test VM, too: this machine WILL go down\n");
 	fprintf(to, "  PROGRAM:");
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
 		fprintf(to, " %s", targets[i].name);
-	fprintf(to, "\n  KIND:");
-	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
-		fprintf(to, " %s", messages[i]);
 	fprintf(to, "\n");
+	print_names(to, "ACTION", actions, ARRAY_SIZE(actions));
+	print_names(to, "KIND", messages, ARRAY_SIZE(messages));
 }
 
 int main(int argc, char **argv)
@@ -349,6 +370,7 @@ int main(int argc, char **argv)
 		{ "nested", no_argument, NULL, 'n' },
 		{ "cpu", required_argument, NULL, 'p' },
 		{ "uid", required_argument, NULL, 'u' },
+		{ "action", required_argument, NULL, 'a' },
 		{ "message", required_argument, NULL, 'm' },
 		{ "token", required_argument, NULL, 't' },
 		{ "force", no_argument, NULL, 'f' },
@@ -358,7 +380,7 @@ int main(int argc, char **argv)
 	bool control = false, race = false, nested = false, force = false;
 	const char *token = "no-token";
 	const struct target *target;
-	int message = MESSAGE_TOKEN;
+	int message = MESSAGE_TOKEN, action = ACTION_PANIC;
 	int opt, err;
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -381,7 +403,10 @@ int main(int argc, char **argv)
 				return EXIT_SETUP;
 			break;
 		case 'm':
-			message = find_message(optarg);
+			message = find_name(messages, ARRAY_SIZE(messages), optarg);
+			break;
+		case 'a':
+			action = find_name(actions, ARRAY_SIZE(actions), optarg);
 			break;
 		case 't':
 			token = optarg;
@@ -398,7 +423,7 @@ int main(int argc, char **argv)
 		}
 	}
 	target = optind == argc - 1 ? find_target(argv[optind]) : NULL;
-	if (!target || message < 0) {
+	if (!target || message < 0 || action < 0) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
@@ -408,7 +433,7 @@ int main(int argc, char **argv)
 		return EXIT_NO_VM;
 	}
 
-	err = load_and_attach(target->name, message, token, nested);
+	err = load_and_attach(target->name, action, message, token, nested);
 	if (err) {
 		fprintf(stderr, "crash: cannot load and attach %s: %s\n", target->name,
 			strerror(-err));
@@ -431,8 +456,14 @@ int main(int argc, char **argv)
 		trigger_on_all_cpus();
 	skel->bss->armed = true;
 	target->trigger();
-	pause_ms(10000);
+	if (action == ACTION_FLOOD)
+		for (int i = 1; i < 100; i++)
+			target->trigger();
+	pause_ms(action == ACTION_PANIC || action == ACTION_POWER_OFF ? 10000 : 1000);
 	fprintf(stderr, "crash: %s is armed and was triggered, but the machine lives\n",
 		target->name);
+	printf("crash: result %d, printed %llu, limited %llu, failed %llu\n", skel->bss->result,
+	       (unsigned long long)skel->bss->printed, (unsigned long long)skel->bss->limited,
+	       (unsigned long long)skel->bss->failed);
 	return EXIT_SURVIVED;
 }

@@ -4,6 +4,7 @@
  * tests that really end a machine do not belong into test_progs.
  */
 #include <test_progs.h>
+#include <bpf/btf.h>
 #include "cap_helpers.h"
 #include "destructive_ext.skel.h"
 #include "destructive_gate.skel.h"
@@ -41,6 +42,20 @@ static void prepare_prog(struct bpf_program *prog, bool flag)
 	bpf_program__set_log_level(prog, 1);
 	if (flag)
 		bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_DESTRUCTIVE);
+}
+
+static bool has_vmlinux_func(const char *name)
+{
+	struct btf *btf;
+	int id;
+
+	btf = btf__load_vmlinux_btf();
+	if (!ASSERT_OK_PTR(btf, "load_vmlinux_btf"))
+		return false;
+
+	id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	btf__free(btf);
+	return id > 0;
 }
 
 static int load_gate_prog(const char *name, bool armed, bool flag)
@@ -109,6 +124,11 @@ static void test_gate_prog(load_fn load, const char *name, enum bpf_prog_type ty
 {
 	int err, i;
 
+	if (!has_vmlinux_func(kfunc)) {
+		test__skip();
+		return;
+	}
+
 	err = load(name, false, false);
 	if (err == -EOPNOTSUPP) {
 		test__skip();
@@ -150,10 +170,11 @@ static void test_gate(void)
 
 	bpf_object__for_each_program(prog, skel->obj) {
 		const char *name = bpf_program__name(prog);
+		const char *kfunc = strstr(name, "__");
 
 		if (test__start_subtest(name))
 			test_gate_prog(load_gate_prog, name, bpf_program__type(prog),
-				       strstr(name, "crash_kexec") ? "crash_kexec" : "bpf_vpanic");
+				       kfunc ? kfunc + 2 : "bpf_vpanic");
 	}
 
 	destructive_gate__destroy(skel);
@@ -196,9 +217,84 @@ out:
 	return err;
 }
 
+static int load_nothing(enum bpf_prog_type type, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		.prog_flags = flags,
+		.log_buf = log_buf,
+		.log_size = sizeof(log_buf),
+		.log_level = 1,
+	);
+	const struct bpf_insn insns[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_EXIT_INSN(),
+	};
+
+	switch (type) {
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+		opts.expected_attach_type = BPF_CGROUP_INET4_CONNECT;
+		break;
+	case BPF_PROG_TYPE_CGROUP_SOCKOPT:
+		opts.expected_attach_type = BPF_CGROUP_GETSOCKOPT;
+		break;
+	case BPF_PROG_TYPE_SK_LOOKUP:
+		opts.expected_attach_type = BPF_SK_LOOKUP;
+		break;
+	case BPF_PROG_TYPE_NETFILTER:
+		opts.expected_attach_type = BPF_NETFILTER;
+		break;
+	case BPF_PROG_TYPE_SYSCALL:
+		opts.prog_flags |= BPF_F_SLEEPABLE;
+		break;
+	default:
+		break;
+	}
+
+	log_buf[0] = '\0';
+	return bpf_prog_load(type, "nothing", "GPL", insns, ARRAY_SIZE(insns), &opts);
+}
+
+/*
+ * The flag on a program that does nothing, for every type that the kernel knows
+ * and that loads without a target. A type that is new has to be refused, until
+ * somebody adds it to is_tracing_type() as well.
+ */
+static void test_every_type(void)
+{
+	int type, fd, tried = 0;
+
+	for (type = BPF_PROG_TYPE_UNSPEC + 1; type < __MAX_BPF_PROG_TYPE; type++) {
+		char what[32], msg[128];
+
+		fd = load_nothing(type, 0);
+		if (fd < 0)
+			continue;
+		close(fd);
+		tried++;
+
+		snprintf(what, sizeof(what), "type %d", type);
+		fd = load_nothing(type, BPF_F_DESTRUCTIVE);
+		if (is_tracing_type(type)) {
+			if (ASSERT_GE(fd, 0, what))
+				close(fd);
+			continue;
+		}
+
+		snprintf(msg, sizeof(msg), MSG_TYPE, type);
+		ASSERT_EQ(fd, -EINVAL, what);
+		ASSERT_HAS_SUBSTR(log_buf, msg, what);
+	}
+
+	/* all but TRACING, EXT, LSM and STRUCT_OPS load so, if they are configured */
+	ASSERT_GE(tried, 15, "types tried");
+}
+
 void test_destructive(void)
 {
 	test_gate();
+
+	if (test__start_subtest("every_type"))
+		test_every_type();
 
 	/* An EXT program counts as the type that it extends. */
 	if (test__start_subtest("ext_of_kprobe"))

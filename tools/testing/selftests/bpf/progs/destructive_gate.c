@@ -2,7 +2,8 @@
 /*
  * One program for each program type and main attach type that can reach a
  * destructive kfunc, or tries to. prog_tests/destructive.c loads each of them
- * alone; none is ever attached or run.
+ * alone; none is ever attached or run. The name has the kfunc that it calls
+ * behind "__", if that is not bpf_vpanic().
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
@@ -10,6 +11,10 @@
 #include "bpf_misc.h"
 
 char _license[] SEC("license") = "GPL";
+
+/* Not there without CONFIG_CRASH_DUMP. */
+extern void crash_kexec(struct pt_regs *regs) __weak __ksym;
+extern int bpf_crash_kexec(void) __weak __ksym;
 
 /* Without it the call is dead code, and the program a harmless one. */
 const volatile bool armed = true;
@@ -30,7 +35,7 @@ static __always_inline void maybe_crash(struct pt_regs *regs)
 #define PANIC_PROG(name, sec) \
 	SEC("?" sec) int name(void *ctx) { maybe_panic(); return 0; }
 #define CRASH_PROG(name, sec, retval) \
-	SEC("?" sec) int name##_crash_kexec(void *ctx) { maybe_crash(NULL); return retval; }
+	SEC("?" sec) int name##__crash_kexec(void *ctx) { maybe_crash(NULL); return retval; }
 
 PANIC_PROG(kprobe, "kprobe")
 PANIC_PROG(kretprobe, "kretprobe")
@@ -62,11 +67,38 @@ PANIC_PROG(iter_sleepable, "iter.s/task")
 
 /* One of the few places where a program has registers that crash_kexec() takes. */
 SEC("?tp_btf/sys_enter")
-int BPF_PROG(tp_btf_crash_kexec, struct pt_regs *regs, long id)
+int BPF_PROG(tp_btf__crash_kexec, struct pt_regs *regs, long id)
 {
 	maybe_crash(regs);
 	return 0;
 }
+
+/* The other destructive kfuncs, on both hooks that they are registered for. */
+#define KFUNC_PROGS(kfunc, ...)							\
+	SEC("?kprobe") int kprobe__##kfunc(void *ctx)				\
+	{									\
+		if (armed)							\
+			kfunc(__VA_ARGS__);					\
+		return 0;							\
+	}									\
+	SEC("?fentry/bpf_fentry_test1") int fentry__##kfunc(void *ctx)		\
+	{									\
+		if (armed)							\
+			kfunc(__VA_ARGS__);					\
+		return 0;							\
+	}									\
+	SEC("?lsm/file_open") int lsm__##kfunc(void *ctx)			\
+	{									\
+		if (armed)							\
+			kfunc(__VA_ARGS__);					\
+		return 0;							\
+	}
+
+KFUNC_PROGS(bpf_crash_kexec)
+KFUNC_PROGS(bpf_vpr_emerg, "message", NULL, 0)
+KFUNC_PROGS(bpf_halt)
+KFUNC_PROGS(bpf_restart)
+KFUNC_PROGS(bpf_power_off)
 
 /* LSM shares the kfuncs of the tracing programs, but is not one of them. */
 PANIC_PROG(lsm, "lsm/file_open")
@@ -84,5 +116,5 @@ PANIC_PROG(socket, "socket")
 
 SEC("?.struct_ops")
 struct bpf_dummy_ops dummy_ops = {
-	.test_1 = (void *)struct_ops_crash_kexec,
+	.test_1 = (void *)struct_ops__crash_kexec,
 };

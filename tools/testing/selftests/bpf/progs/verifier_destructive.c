@@ -175,6 +175,25 @@ int callback_with_flag(void *ctx)
 }
 
 SEC("kprobe")
+__description("bpf_pr_emerg: twelve values, and what it returns")
+__flag(BPF_F_DESTRUCTIVE)
+__success
+int emerg_twelve_values(void *ctx)
+{
+	return bpf_pr_emerg("%d %d %d %d %d %d %d %d %d %d %d %d",
+			    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) > 0;
+}
+
+SEC("kprobe")
+__description("bpf_pr_emerg: the format must be constant")
+__flag(BPF_F_DESTRUCTIVE)
+__failure __msg("R1 does not point to a readonly map")
+int emerg_format_not_constant(void *ctx)
+{
+	return bpf_vpr_emerg(writable_fmt, NULL, 0);
+}
+
+SEC("kprobe")
 __description("bpf_panic: twelve values")
 __flag(BPF_F_DESTRUCTIVE)
 __success

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Read what matters out of a crash dump, with makedumpfile and drgn."""
+
+import json
+import os
+import subprocess
+
+import machine as vm
+
+# drgn is a package of the distribution's own Python, which need not be the one of PATH.
+PYTHON = "/usr/bin/python3"
+READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dump-report")
+
+
+def rearrange(stream):
+    """The dump as the guest sent it, in a stream, to a file that tools can open."""
+    vmcore = os.path.join(os.path.dirname(stream), "vmcore")
+    with open(stream, "rb") as f:
+        done = subprocess.run(["makedumpfile", "-R", vmcore], stdin=f, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise vm.HarnessError(f"makedumpfile -R {stream}: {done.stderr}{done.stdout}")
+    os.remove(stream)
+    return vmcore
+
+
+def read(stream, vmlinux):
+    """A report on the dump: dmesg, comm, pid, frames, trace, maps."""
+    vmcore = rearrange(stream)
+    done = subprocess.run([PYTHON, READER, vmcore, vmlinux], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise vm.HarnessError(f"{READER} {vmcore}: {done.stderr}")
+    report = json.loads(done.stdout)
+    report["vmcore"] = vmcore
+    return report
