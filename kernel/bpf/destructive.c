@@ -177,6 +177,7 @@ static void halt_irq_work(struct irq_work *work)
 {
 	end_machine(machine_halt);
 }
+
 static struct irq_work halt_work = IRQ_WORK_INIT_HARD(halt_irq_work);
 
 static void power_off_worker(struct work_struct *work)
@@ -186,12 +187,14 @@ static void power_off_worker(struct work_struct *work)
 	/* Not possible, or it did not work. */
 	kernel_halt();
 }
+
 static DECLARE_WORK(power_off_work, power_off_worker);
 
 static void power_off_irq_worker(struct irq_work *work)
 {
 	schedule_work(&power_off_work);
 }
+
 static DEFINE_IRQ_WORK(power_off_irq_work, power_off_irq_worker);
 
 /* Format a message into a per-CPU buffer, for bpf_bprintf_cleanup() to give back. */
@@ -298,11 +301,12 @@ __bpf_kfunc void bpf_vpanic(const char *fmt__str, const void *args, u32 len__sz,
  *
  * Context: Any, including NMI and hard interrupts, and with any lock held.
  *
- * Return: The number of characters that went into the log, or
+ * Return: The number of characters that went into the log, or an error. -EBUSY
+ * also tells of a destructive kfunc or a panic() that the program runs inside of.
+ *
  * * -EAGAIN	- There were too many messages lately.
  * * -EINVAL	- The format does not match @args.
- * * -EBUSY	- The per-CPU format buffers are in use, or the program runs inside
- *		  a destructive kfunc or panic() on this CPU.
+ * * -EBUSY	- The per-CPU format buffers are in use.
  */
 __bpf_kfunc int bpf_vpr_emerg(const char *fmt__str, const void *args, u32 len__sz,
 			      struct bpf_prog_aux *aux)
@@ -399,8 +403,7 @@ __bpf_kfunc void bpf_restart(struct bpf_prog_aux *aux)
  *
  * Return:
  * * 0		- It will happen; the program goes on.
- * * -EBUSY	- It was asked for before, or this CPU is in panic() or in a
- *		  destructive kfunc.
+ * * -EBUSY	- It was asked for before, or this CPU is ending the machine already.
  */
 __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
 {
@@ -433,10 +436,11 @@ __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
  * Context: Any, including NMI and hard interrupts, and with any lock held.
  *
  * Return: Not at all if the crash kernel was started. Otherwise nothing has
- * happened, and the program goes on, with
+ * happened, and the program goes on. -EBUSY also tells of a crash kernel that is
+ * being loaded or unloaded right now.
+ *
  * * -ENOENT	- No crash kernel is loaded.
- * * -EBUSY	- This or another CPU is ending the machine already, or a crash
- *		  kernel is being loaded or unloaded right now.
+ * * -EBUSY	- This or another CPU is ending the machine already.
  */
 __bpf_kfunc int bpf_crash_kexec(struct bpf_prog_aux *aux)
 {

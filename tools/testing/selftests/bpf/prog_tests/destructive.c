@@ -204,9 +204,9 @@ static int load_ext_prog(const char *name, bool armed, bool flag)
 		goto out;
 
 	ext->rodata->armed = armed;
-	if (!ASSERT_OK(bpf_program__set_attach_target(ext->progs.replacement,
-						      bpf_program__fd(prog), "replaced"),
-		       "set_attach_target"))
+	err = bpf_program__set_attach_target(ext->progs.replacement, bpf_program__fd(prog),
+					     "replaced");
+	if (!ASSERT_OK(err, "set_attach_target"))
 		goto out;
 
 	prepare_prog(ext->progs.replacement, flag);
@@ -219,16 +219,16 @@ out:
 
 static int load_nothing(enum bpf_prog_type type, __u32 flags)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		.prog_flags = flags,
-		.log_buf = log_buf,
-		.log_size = sizeof(log_buf),
-		.log_level = 1,
-	);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	const struct bpf_insn insns[] = {
 		BPF_MOV64_IMM(BPF_REG_0, 0),
 		BPF_EXIT_INSN(),
 	};
+
+	opts.prog_flags = flags;
+	opts.log_buf = log_buf;
+	opts.log_size = sizeof(log_buf);
+	opts.log_level = 1;
 
 	switch (type) {
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:

@@ -74,31 +74,29 @@ int BPF_PROG(tp_btf__crash_kexec, struct pt_regs *regs, long id)
 }
 
 /* The other destructive kfuncs, on both hooks that they are registered for. */
-#define KFUNC_PROGS(kfunc, ...)							\
-	SEC("?kprobe") int kprobe__##kfunc(void *ctx)				\
+#define KFUNC_PROG(name, sec, call)						\
+	SEC("?" sec) int name(void *ctx)					\
 	{									\
 		if (armed)							\
-			kfunc(__VA_ARGS__);					\
-		return 0;							\
-	}									\
-	SEC("?fentry/bpf_fentry_test1") int fentry__##kfunc(void *ctx)		\
-	{									\
-		if (armed)							\
-			kfunc(__VA_ARGS__);					\
-		return 0;							\
-	}									\
-	SEC("?lsm/file_open") int lsm__##kfunc(void *ctx)			\
-	{									\
-		if (armed)							\
-			kfunc(__VA_ARGS__);					\
+			call;							\
 		return 0;							\
 	}
 
-KFUNC_PROGS(bpf_crash_kexec)
-KFUNC_PROGS(bpf_vpr_emerg, "message", NULL, 0)
-KFUNC_PROGS(bpf_halt)
-KFUNC_PROGS(bpf_restart)
-KFUNC_PROGS(bpf_power_off)
+KFUNC_PROG(kprobe__bpf_crash_kexec, "kprobe", bpf_crash_kexec())
+KFUNC_PROG(fentry__bpf_crash_kexec, "fentry/bpf_fentry_test1", bpf_crash_kexec())
+KFUNC_PROG(lsm__bpf_crash_kexec, "lsm/file_open", bpf_crash_kexec())
+KFUNC_PROG(kprobe__bpf_vpr_emerg, "kprobe", bpf_pr_emerg("%d", 42))
+KFUNC_PROG(fentry__bpf_vpr_emerg, "fentry/bpf_fentry_test1", bpf_pr_emerg("%d", 42))
+KFUNC_PROG(lsm__bpf_vpr_emerg, "lsm/file_open", bpf_pr_emerg("%d", 42))
+KFUNC_PROG(kprobe__bpf_halt, "kprobe", bpf_halt())
+KFUNC_PROG(fentry__bpf_halt, "fentry/bpf_fentry_test1", bpf_halt())
+KFUNC_PROG(lsm__bpf_halt, "lsm/file_open", bpf_halt())
+KFUNC_PROG(kprobe__bpf_restart, "kprobe", bpf_restart())
+KFUNC_PROG(fentry__bpf_restart, "fentry/bpf_fentry_test1", bpf_restart())
+KFUNC_PROG(lsm__bpf_restart, "lsm/file_open", bpf_restart())
+KFUNC_PROG(kprobe__bpf_power_off, "kprobe", bpf_power_off())
+KFUNC_PROG(fentry__bpf_power_off, "fentry/bpf_fentry_test1", bpf_power_off())
+KFUNC_PROG(lsm__bpf_power_off, "lsm/file_open", bpf_power_off())
 
 /* LSM shares the kfuncs of the tracing programs, but is not one of them. */
 PANIC_PROG(lsm, "lsm/file_open")
