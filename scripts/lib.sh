@@ -198,6 +198,25 @@ try_series() {
 	rm -rf "$dir"
 }
 
+# ---- what is built already ----------------------------------------------------------------
+
+# build_key FILE...: one hash over the kernel tree and the files that a build depends on, or
+# nothing while somebody works in the tree.
+build_key() {
+	[ -z "$(own_git -C "$TREE" status --porcelain --untracked-files=no)" ] || return 0
+	{
+		own_git -C "$TREE" rev-parse 'HEAD^{tree}'
+		cat "$@"
+		gcc --version
+		"$CLANG" --version 2>&1 || true
+	} | sha256sum | cut -d ' ' -f 1
+}
+
+# is_built STAMP KEY
+is_built() {
+	[ -n "$2" ] && [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
+}
+
 # ---- the kernel's BPF selftests -----------------------------------------------------------
 
 CLANG=${CLANG:-clang-22}
