@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <linux/console.h>
 #include <linux/cred.h>
+#include <linux/debug_locks.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
@@ -92,8 +93,13 @@ int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
 	return 0;
 }
 
-/* A destructive kfunc is at work on this CPU. */
-static DEFINE_PER_CPU(bool, bpf_destructive_active);
+/* What destructive kfuncs are at work on this CPU. */
+enum {
+	AT_WORK_PRINTING = 1 << 0,	/* comes back soon */
+	AT_WORK_ENDING = 1 << 1,	/* ends the machine, or finds that it cannot */
+};
+
+static DEFINE_PER_CPU(unsigned int, bpf_destructive_at_work);
 
 /* Is this CPU ending the machine already, or passing that on to another one? */
 static bool ending_on_this_cpu(void)
@@ -103,29 +109,37 @@ static bool ending_on_this_cpu(void)
 }
 
 /*
- * Enter a destructive kfunc, with preemption disabled.
+ * Enter a destructive kfunc, with preemption disabled until it leaves.
  *
  * Formatting, printk() and panic() run code that programs can be attached to.
  * Let the outermost call on a CPU finish and turn away whatever it sets off:
  * nesting would only be bounded by the number of programs, and the stack is
  * not. For the same reason stay out of a panic() that somebody else began.
+ *
+ * But a CPU that only prints can be told to end the machine, by an interrupt
+ * for instance, and that must not be lost.
  */
-static bool bpf_destructive_enter(void)
+static bool bpf_destructive_enter(unsigned int what)
 {
+	unsigned int at_work;
+
 	if (ending_on_this_cpu())
 		return false;
 
 	preempt_disable_notrace();
-	if (!this_cpu_xchg(bpf_destructive_active, true))
+	at_work = this_cpu_read(bpf_destructive_at_work);
+	if (at_work < what) {
+		this_cpu_write(bpf_destructive_at_work, at_work | what);
 		return true;
+	}
 	preempt_enable_notrace();
 	return false;
 }
 
-/* For a kfunc that found that there is nothing it can do. */
-static void bpf_destructive_leave(void)
+/* For a kfunc that has printed, or that found that there is nothing it can do. */
+static void bpf_destructive_leave(unsigned int what)
 {
-	this_cpu_write(bpf_destructive_active, false);
+	this_cpu_and(bpf_destructive_at_work, ~what);
 	preempt_enable_notrace();
 }
 
@@ -164,6 +178,7 @@ static void __noreturn end_machine(void (*action)(void))
 	console_verbose();
 	bust_spinlocks(1);
 	smp_send_stop();
+	debug_locks_off();
 	printk_legacy_allow_panic_sync();
 	console_flush_on_panic(CONSOLE_FLUSH_PENDING);
 
@@ -175,17 +190,21 @@ static void __noreturn end_machine(void (*action)(void))
 
 static void halt_irq_work(struct irq_work *work)
 {
-	end_machine(machine_halt);
+	/* A panic() that came in between goes on as it is configured. */
+	if (!ending_on_this_cpu())
+		end_machine(machine_halt);
 }
 
-static struct irq_work halt_work = IRQ_WORK_INIT_HARD(halt_irq_work);
+/* One for each CPU: another one may be stuck and never get to it. */
+static DEFINE_PER_CPU(struct irq_work, halt_work) = IRQ_WORK_INIT_HARD(halt_irq_work);
 
 static void power_off_worker(struct work_struct *work)
 {
-	if (kernel_can_power_off())
-		kernel_power_off();
-	/* Not possible, or it did not work. */
-	kernel_halt();
+	if (!kernel_can_power_off())
+		kernel_halt();
+	kernel_power_off();
+	/* It did not work, and there is no way back. */
+	machine_halt();
 }
 
 static DECLARE_WORK(power_off_work, power_off_worker);
@@ -195,7 +214,13 @@ static void power_off_irq_worker(struct irq_work *work)
 	schedule_work(&power_off_work);
 }
 
-static DEFINE_IRQ_WORK(power_off_irq_work, power_off_irq_worker);
+static DEFINE_PER_CPU(struct irq_work, power_off_irq_work) = IRQ_WORK_INIT(power_off_irq_worker);
+
+/* A record of the kernel log has 1024 bytes, for the name of the program, too. */
+#define EMERG_LINE_SIZE 960
+
+/* Belongs to who has AT_WORK_PRINTING. */
+static DEFINE_PER_CPU(char [EMERG_LINE_SIZE], bpf_emerg_line);
 
 /* Format a message into a per-CPU buffer, for bpf_bprintf_cleanup() to give back. */
 static int format_message(const char *fmt, const void *args, u32 size,
@@ -247,8 +272,9 @@ __bpf_kfunc_start_defs();
  * or the per-CPU format buffers are in use, the machine panics all the same,
  * with the unformatted @fmt__str and the error.
  *
- * Where several CPUs call this at once, each names its program and the CPU, and
- * one of them panics: the one that the stack trace below the panic line names.
+ * Where several CPUs call this at once, more than one may name its program and
+ * the CPU, and one of them panics: the one that the stack trace below the panic
+ * line names.
  *
  * Context: Any, including NMI and hard interrupts. With a lock of the scheduler
  * or of a console held it is as good as panic() is there: the machine ends, a
@@ -257,10 +283,10 @@ __bpf_kfunc_start_defs();
  * without having saved its registers for the dump.
  *
  * Return: Normally not at all. It returns, having done nothing, on a CPU that
- * is in panic(), crash_kexec() or a destructive kfunc already: the program runs
- * on a function or tracepoint of that very path. On a CPU other than the
- * panicking one the call does not return and the CPU waits to be stopped, as in
- * panic().
+ * is in panic(), crash_kexec() or a kfunc that ends the machine already: the
+ * program runs on a function or tracepoint of that very path, or in an interrupt
+ * of it. On a CPU other than the panicking one the call does not return and the
+ * CPU waits to be stopped, as in panic().
  */
 __bpf_kfunc void bpf_vpanic(const char *fmt__str, const void *args, u32 len__sz,
 			    struct bpf_prog_aux *aux)
@@ -271,7 +297,7 @@ __bpf_kfunc void bpf_vpanic(const char *fmt__str, const void *args, u32 len__sz,
 	};
 	int err;
 
-	if (!bpf_destructive_enter())
+	if (!bpf_destructive_enter(AT_WORK_ENDING))
 		return;
 
 	err = format_message(fmt__str, args, len__sz, &data);
@@ -292,20 +318,23 @@ __bpf_kfunc void bpf_vpanic(const char *fmt__str, const void *args, u32 len__sz,
  *
  * Programs call this through the bpf_pr_emerg() macro of bpf_helpers.h.
  *
- * Adds one line to the kernel log, at the level that no console leaves out:
- * "BPF: ", name and id of the calling program and the message, which is escaped
- * as by bpf_vpanic(). The consoles print it as soon as that is safe, which may
- * be after the program has returned. The serial line of a busy machine is slow
- * and the log of fixed size, so all programs together get ten messages in five
- * seconds; the kernel log tells how many more there would have been.
+ * Adds one line to the kernel log, at the level KERN_EMERG: "BPF: ", name and id
+ * of the calling program and the message, which is escaped as by bpf_vpanic()
+ * and cut off where it does not fit a record of the log. The consoles print it
+ * as soon as that is safe, which may be after the program has returned. The
+ * serial line of a busy machine is slow and the log of fixed size, so all
+ * programs together get ten messages in five seconds; the first one after that
+ * is preceded by a line that tells how many were too many.
  *
  * Context: Any, including NMI and hard interrupts, and with any lock held.
  *
- * Return: The number of characters that went into the log, or an error. -EBUSY
- * also tells of a destructive kfunc or a panic() that the program runs inside of.
+ * Return: The number of characters that went into the log, which is 0 while
+ * another CPU panics, or an error. -EBUSY also tells of a destructive kfunc or a
+ * panic() that the program runs inside of.
  *
  * * -EAGAIN	- There were too many messages lately.
  * * -EINVAL	- The format does not match @args.
+ * * -ENOSPC	- The values do not fit the format buffers.
  * * -EBUSY	- The per-CPU format buffers are in use.
  */
 __bpf_kfunc int bpf_vpr_emerg(const char *fmt__str, const void *args, u32 len__sz,
@@ -317,9 +346,10 @@ __bpf_kfunc int bpf_vpr_emerg(const char *fmt__str, const void *args, u32 len__s
 		.get_bin_args	= true,
 		.get_buf	= true,
 	};
+	char *line;
 	int ret;
 
-	if (!bpf_destructive_enter())
+	if (!bpf_destructive_enter(AT_WORK_PRINTING))
 		return -EBUSY;
 
 	ret = format_message(fmt__str, args, len__sz, &data);
@@ -327,12 +357,18 @@ __bpf_kfunc int bpf_vpr_emerg(const char *fmt__str, const void *args, u32 len__s
 		goto leave;
 
 	ret = -EAGAIN;
-	if (__ratelimit(&limit))
-		ret = printk_deferred(KERN_EMERG "BPF: %s[%u]: %*pE\n", prog_name(aux),
-				      aux->main_prog_aux->id, message_len(data.buf), data.buf);
+	if (!__ratelimit(&limit))
+		goto cleanup;
+
+	/* Escaping makes it longer. A record that is too long loses its newline. */
+	line = this_cpu_ptr(bpf_emerg_line);
+	scnprintf(line, EMERG_LINE_SIZE, "%*pE", message_len(data.buf), data.buf);
+	ret = printk_deferred(KERN_EMERG "BPF: %s[%u]: %s\n", prog_name(aux),
+			      aux->main_prog_aux->id, line);
+cleanup:
 	bpf_bprintf_cleanup(&data);
 leave:
-	bpf_destructive_leave();
+	bpf_destructive_leave(AT_WORK_PRINTING);
 	return ret;
 }
 
@@ -344,25 +380,30 @@ leave:
  * this one, until somebody resets the machine or switches it off. Nothing is
  * synced, no driver and no user space is asked, and the memory stays as it is.
  *
- * Context: Any. In NMI context it is deferred to a hard interrupt on the same
- * CPU, through irq_work; the program goes on until then. If interrupts stay off
- * on this CPU it does not happen.
+ * Context: Any. In NMI context, which on x86 includes kprobes that are neither
+ * on a function's entry nor optimized, it is deferred to a hard interrupt on the
+ * same CPU, through irq_work; the program and what it interrupted go on until
+ * then, and if interrupts stay off on this CPU it does not happen. Elsewhere
+ * the same holds for locks as with bpf_vpanic(); on x86 the lock of the IO-APICs
+ * must not be held on this CPU, either.
  *
  * Return: Normally not at all, except in NMI context. It returns, having done
- * nothing, on a CPU that is in panic(), crash_kexec() or a destructive kfunc
- * already. On a CPU that loses against another one it does not return.
+ * nothing, on a CPU that is in panic(), crash_kexec() or another kfunc that ends
+ * the machine. On a CPU that loses against another one it does not return.
  */
 __bpf_kfunc void bpf_halt(struct bpf_prog_aux *aux)
 {
-	if (!bpf_destructive_enter())
+	if (!bpf_destructive_enter(AT_WORK_ENDING))
 		return;
 
-	bpf_destructive_announce(aux, "halt");
-	if (!in_nmi())
+	if (!in_nmi()) {
+		bpf_destructive_announce(aux, "halt");
 		end_machine(machine_halt);
+	}
 
-	irq_work_queue(&halt_work);
-	bpf_destructive_leave();
+	if (irq_work_queue(this_cpu_ptr(&halt_work)))
+		bpf_destructive_announce(aux, "halt");
+	bpf_destructive_leave(AT_WORK_ENDING);
 }
 
 /**
@@ -373,15 +414,16 @@ __bpf_kfunc void bpf_halt(struct bpf_prog_aux *aux)
  * way that sysrq-b does, with emergency_restart(). Nothing is synced, no driver
  * and no user space is asked. If the platform cannot restart, the machine halts.
  *
- * Context: Any, including NMI and hard interrupts, and with any lock held.
+ * Context: Any, including NMI and hard interrupts. With a lock of the scheduler
+ * or of a console held the same holds as with bpf_vpanic().
  *
  * Return: Normally not at all. It returns, having done nothing, on a CPU that is
- * in panic(), crash_kexec() or a destructive kfunc already. On a CPU that loses
- * against another one it does not return.
+ * in panic(), crash_kexec() or another kfunc that ends the machine. On a CPU that
+ * loses against another one it does not return.
  */
 __bpf_kfunc void bpf_restart(struct bpf_prog_aux *aux)
 {
-	if (!bpf_destructive_enter())
+	if (!bpf_destructive_enter(AT_WORK_ENDING))
 		return;
 
 	bpf_destructive_announce(aux, "restart");
@@ -402,23 +444,21 @@ __bpf_kfunc void bpf_restart(struct bpf_prog_aux *aux)
  * Context: Any, including NMI and hard interrupts, and with any lock held.
  *
  * Return:
- * * 0		- It will happen; the program goes on.
- * * -EBUSY	- It was asked for before, or this CPU is ending the machine already.
+ * * 0		- It is on its way; the program goes on.
+ * * -EBUSY	- It was on its way already, or this CPU is ending the machine.
  */
 __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
 {
-	static atomic_t asked;
 	int ret = -EBUSY;
 
-	if (!bpf_destructive_enter())
+	if (!bpf_destructive_enter(AT_WORK_PRINTING))
 		return ret;
 
-	if (!atomic_xchg(&asked, 1)) {
+	if (irq_work_queue(this_cpu_ptr(&power_off_irq_work))) {
 		bpf_destructive_announce(aux, "power off");
-		irq_work_queue(&power_off_irq_work);
 		ret = 0;
 	}
-	bpf_destructive_leave();
+	bpf_destructive_leave(AT_WORK_PRINTING);
 	return ret;
 }
 
@@ -429,33 +469,37 @@ __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
  *
  * Adds one line to the log that names the calling program, saves the registers
  * of this place, stops the other CPUs and starts the crash kernel, which finds
- * memory as it was. The panic notifiers and kmsg_dump do not run, and nothing
- * is printed: the line is in the log of the dump. The panic= and
- * crash_kexec_post_notifiers settings have no effect.
+ * memory as it was. The panic notifiers and kmsg_dump do not run, and the line
+ * is not printed first: it is in the log of the dump. The settings panic=,
+ * panic_force_cpu= and crash_kexec_post_notifiers have no effect.
  *
- * Context: Any, including NMI and hard interrupts, and with any lock held.
+ * Context: Any, including NMI and hard interrupts, and with locks held, as far
+ * as the platform's crash shutdown goes.
  *
- * Return: Not at all if the crash kernel was started. Otherwise nothing has
- * happened, and the program goes on. -EBUSY also tells of a crash kernel that is
- * being loaded or unloaded right now.
+ * Return: Not at all if the crash kernel was started. Otherwise there is none,
+ * or it cannot be used now, and the program goes on. -EBUSY also tells that
+ * kexec is at work, loading a kernel for instance.
  *
  * * -ENOENT	- No crash kernel is loaded.
  * * -EBUSY	- This or another CPU is ending the machine already.
  */
 __bpf_kfunc int bpf_crash_kexec(struct bpf_prog_aux *aux)
 {
-	struct pt_regs regs;
+	unsigned long flags;
 
 	if (!kexec_crash_loaded())
 		return -ENOENT;
-	if (panic_in_progress() || !bpf_destructive_enter())
+	if (panic_in_progress() || atomic_read(&panic_redirect_cpu) != PANIC_CPU_INVALID ||
+	    !bpf_destructive_enter(AT_WORK_ENDING))
 		return -EBUSY;
 
+	/* No interrupt shall find this CPU busy with what then fails. */
+	local_irq_save(flags);
 	bpf_destructive_announce(aux, "crash dump");
-	crash_setup_regs(&regs, NULL);
-	crash_kexec(&regs);
+	crash_kexec(NULL);
+	local_irq_restore(flags);
 
-	bpf_destructive_leave();
+	bpf_destructive_leave(AT_WORK_ENDING);
 	return -EBUSY;
 }
 #endif

@@ -29,6 +29,8 @@ bool armed;
 __u64 hits;
 /* Of the last action that came back. */
 int result;
+/* Of bpf_pr_emerg() inside another program's call. */
+int nested_result;
 /* Of the flood: how many messages went out, how many were too many. */
 __u64 printed, limited, failed;
 
@@ -113,7 +115,10 @@ static __always_inline void crash_now(void)
 		result = bpf_crash_kexec();
 		break;
 	case ACTION_EMERG:
-		result = bpf_pr_emerg("%s%s", (void *)token, (void *)hostile);
+		if (message == MESSAGE_LONG)
+			result = bpf_pr_emerg("%s %0900d %s", (void *)token, 7, (void *)hostile);
+		else
+			result = bpf_pr_emerg("%s%s", (void *)token, (void *)hostile);
 		break;
 	case ACTION_FLOOD:
 		bpf_loop(10000, flood, NULL, 0);
@@ -357,7 +362,9 @@ int redirect_path(void *ctx)
 SEC("?fentry/bpf_bprintf_prepare")
 int nested(void *ctx)
 {
-	if (armed)
-		bpf_panic("nested");
+	if (!armed)
+		return 0;
+	nested_result = bpf_pr_emerg("nested message");
+	bpf_panic("nested");
 	return 0;
 }
