@@ -393,7 +393,7 @@ def find_accel(kernel, initrd, logs, cache):
     """kvm or tcg, found out by running a guest: a /dev/kvm that opens proves nothing."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
-    key = f"{boot_id()} {os.path.getmtime(kernel)}"
+    key = boot_id()
     try:
         with open(cache) as f:
             known = json.load(f)
