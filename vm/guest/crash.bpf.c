@@ -212,6 +212,19 @@ int tp_btf(void *ctx)
 	return crash_if_ours();
 }
 
+/* The kfunc of 2022, in one of the few places that have registers for it. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(crash_kexec_2022, struct pt_regs *regs, long id)
+{
+	if (bpf_get_current_pid_tgid() >> 32 != tgid)
+		return 0;
+	__sync_fetch_and_add(&hits, 1);
+	record();
+	if (armed)
+		crash_kexec(regs);
+	return 0;
+}
+
 SEC("?fentry/vfs_statfs")
 int fentry(void *ctx)
 {

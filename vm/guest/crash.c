@@ -165,6 +165,7 @@ static const struct target targets[] = {
 	{ "tracepoint", call_statfs, false },
 	{ "raw_tp", call_statfs, false },
 	{ "tp_btf", call_statfs, false },
+	{ "crash_kexec_2022", call_statfs, false },
 	{ "fentry", call_statfs, false },
 	{ "fexit", call_statfs, false },
 	{ "fsession", call_statfs, false },
@@ -445,8 +446,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "crash: %s did not run\n", target->name);
 		return EXIT_SETUP;
 	}
-	printf("crash: %s ran %llu times, not armed, and the machine lives\n", target->name,
-	       (unsigned long long)skel->bss->hits);
+	printf("crash: %s for %s ran %llu times, not armed, and the machine lives\n",
+	       target->name, actions[action], (unsigned long long)skel->bss->hits);
 	if (control)
 		return 0;
 
