@@ -13,6 +13,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "saturated.skel.h"
+#include "identify.h"
 
 static char log_buf[64 * 1024];
 
@@ -21,23 +22,6 @@ static int print_nothing(enum libbpf_print_level level, const char *fmt, va_list
 	(void)level;
 	(void)fmt;
 	(void)args;
-	return 0;
-}
-
-static int identify(const struct saturated *skel)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int err;
-
-	err = bpf_prog_get_info_by_fd(bpf_program__fd(skel->progs.saturated), &info, &len);
-	if (err)
-		return err;
-
-	printf("demo: program %s, id %u, tag ", info.name, info.id);
-	for (size_t i = 0; i < sizeof(info.tag); i++)
-		printf("%02x", info.tag[i]);
-	printf(", loaded by uid %u\n", info.created_by_uid);
 	return 0;
 }
 
@@ -68,7 +52,7 @@ int main(int argc, char **argv)
 		return without_flag && err == -EACCES ? 0 : 1;
 	}
 
-	err = identify(skel);
+	err = identify("demo", prog);
 	if (err)
 		return 1;
 	fflush(stdout);

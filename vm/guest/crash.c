@@ -30,6 +30,7 @@
 #include <bpf/libbpf.h>
 #include "crash.h"
 #include "crash.skel.h"
+#include "identify.h"
 
 #define GUEST_PORT "/dev/vm-status"
 
@@ -245,24 +246,6 @@ static int attach(struct bpf_program *prog)
 	return 0;
 }
 
-/* What the kernel has to say of the program on its console. */
-static int identify(struct bpf_program *prog)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int err;
-
-	err = bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len);
-	if (err)
-		return err;
-
-	printf("crash: program %s, id %u, tag ", info.name, info.id);
-	for (size_t i = 0; i < sizeof(info.tag); i++)
-		printf("%02x", info.tag[i]);
-	printf(", loaded by uid %u\n", info.created_by_uid);
-	return 0;
-}
-
 static void make_destructive(struct bpf_program *prog)
 {
 	bpf_program__set_autoload(prog, true);
@@ -294,7 +277,7 @@ static int load_and_attach(const char *name, int action, int message, const char
 	err = crash__load(skel);
 	if (err)
 		return err;
-	err = identify(prog);
+	err = identify("crash", prog);
 	if (!err && nested)
 		err = attach(skel->progs.nested);
 	return err ?: attach(prog);
