@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Destructive BPF programs: who may load one, and what it may call.
+ * Destructive BPF programs: who may load one, who may make it run, and what it
+ * may call.
  *
  * A program that was granted BPF_F_DESTRUCTIVE has prog->aux->destructive set.
  * That bit is given here and nowhere else; whoever wants to know whether a
@@ -13,6 +14,7 @@
 #include <linux/console.h>
 #include <linux/cred.h>
 #include <linux/debug_locks.h>
+#include <linux/err.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
@@ -91,6 +93,49 @@ int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
 
 	env->prog->aux->destructive = true;
 	return 0;
+}
+
+/**
+ * bpf_check_destructive_use() - Decide whether the caller may make a program run.
+ * @prog: The program that the caller wants to attach or run.
+ *
+ * A file descriptor of a destructive program can get to a process that could not
+ * have loaded the program: through bpffs, a Unix socket, or by the program's id.
+ * It may look at the program, but not make it run where it did not run before.
+ *
+ * Return: 0, or -EPERM if @prog is destructive and the caller lacks CAP_SYS_BOOT
+ * in the initial user namespace.
+ */
+int bpf_check_destructive_use(const struct bpf_prog *prog)
+{
+	if (!prog->aux->destructive || capable(CAP_SYS_BOOT))
+		return 0;
+	return -EPERM;
+}
+
+/**
+ * bpf_prog_get_to_run() - Get a program in order to attach or run it.
+ * @ufd: A file descriptor of the program.
+ *
+ * To be used instead of bpf_prog_get() by everything that takes tracing programs
+ * and after which a program may run.
+ *
+ * Return: The program, with a reference taken, or an ERR_PTR().
+ */
+struct bpf_prog *bpf_prog_get_to_run(u32 ufd)
+{
+	struct bpf_prog *prog = bpf_prog_get(ufd);
+	int err;
+
+	if (IS_ERR(prog))
+		return prog;
+
+	err = bpf_check_destructive_use(prog);
+	if (err) {
+		bpf_prog_put(prog);
+		return ERR_PTR(err);
+	}
+	return prog;
 }
 
 /* What destructive kfuncs are at work on this CPU. */

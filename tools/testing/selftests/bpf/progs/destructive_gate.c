@@ -8,6 +8,7 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include "bpf_experimental.h"
 #include "bpf_misc.h"
 
 char _license[] SEC("license") = "GPL";
@@ -64,6 +65,21 @@ PANIC_PROG(fsession, "fsession/bpf_fentry_test1")
 PANIC_PROG(fmod_ret, "fmod_ret/bpf_modify_return_test")
 PANIC_PROG(iter, "iter/task")
 PANIC_PROG(iter_sleepable, "iter.s/task")
+
+/* What bpf_throw() calls in the end. Needs a JIT that supports it. */
+__noinline int exception_callback(u64 cookie)
+{
+	maybe_panic();
+	return 0;
+}
+
+SEC("?raw_tp/sys_enter")
+__exception_cb(exception_callback)
+int exception(void *ctx)
+{
+	bpf_throw(1);
+	return 0;
+}
 
 /* One of the few places where a program has registers that crash_kexec() takes. */
 SEC("?tp_btf/sys_enter")

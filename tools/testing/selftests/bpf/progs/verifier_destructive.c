@@ -174,6 +174,181 @@ int callback_with_flag(void *ctx)
 	return 0;
 }
 
+struct async_elem {
+	struct bpf_timer timer;
+	struct bpf_wq work;
+	struct bpf_task_work task_work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct async_elem);
+} asyncs SEC(".maps");
+
+static int timer_callback(void *map, int *key, struct async_elem *elem)
+{
+	bpf_panic("timer");
+	return 0;
+}
+
+static __always_inline int set_timer(void)
+{
+	struct async_elem *elem;
+	int key = 0;
+
+	elem = bpf_map_lookup_elem(&asyncs, &key);
+	if (elem)
+		bpf_timer_set_callback(&elem->timer, timer_callback);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: timer callback without the flag")
+__failure __msg(REFUSED_CALL)
+int timer_without_flag(void *ctx)
+{
+	return set_timer();
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: timer callback with the flag")
+__flag(BPF_F_DESTRUCTIVE)
+__success
+int timer_with_flag(void *ctx)
+{
+	return set_timer();
+}
+
+static int wq_callback(void *map, int *key, void *value)
+{
+	bpf_panic("workqueue");
+	return 0;
+}
+
+static __always_inline int set_wq(void)
+{
+	struct async_elem *elem;
+	int key = 0;
+
+	elem = bpf_map_lookup_elem(&asyncs, &key);
+	if (elem)
+		bpf_wq_set_callback(&elem->work, wq_callback, 0);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: workqueue callback without the flag")
+__failure __msg(REFUSED_CALL)
+int wq_without_flag(void *ctx)
+{
+	return set_wq();
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: workqueue callback with the flag")
+__flag(BPF_F_DESTRUCTIVE)
+__success
+int wq_with_flag(void *ctx)
+{
+	return set_wq();
+}
+
+static int task_work_callback(struct bpf_map *map, void *key, void *value)
+{
+	bpf_panic("task work");
+	return 0;
+}
+
+static __always_inline int set_task_work(void)
+{
+	struct async_elem *elem;
+	int key = 0;
+
+	elem = bpf_map_lookup_elem(&asyncs, &key);
+	if (elem)
+		bpf_task_work_schedule_signal(bpf_get_current_task_btf(), &elem->task_work,
+					      &asyncs, task_work_callback);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: task work callback without the flag")
+__failure __msg(REFUSED_CALL)
+int task_work_without_flag(void *ctx)
+{
+	return set_task_work();
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: task work callback with the flag")
+__flag(BPF_F_DESTRUCTIVE)
+__success
+int task_work_with_flag(void *ctx)
+{
+	return set_task_work();
+}
+
+static long elem_callback(struct bpf_map *map, int *key, struct async_elem *elem, void *ctx)
+{
+	bpf_panic("map element");
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: map element callback without the flag")
+__failure __msg(REFUSED_CALL)
+int map_elem_without_flag(void *ctx)
+{
+	bpf_for_each_map_elem(&asyncs, elem_callback, NULL, 0);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+__description("destructive: map element callback with the flag")
+__flag(BPF_F_DESTRUCTIVE)
+__success
+int map_elem_with_flag(void *ctx)
+{
+	bpf_for_each_map_elem(&asyncs, elem_callback, NULL, 0);
+	return 0;
+}
+
+extern void bpf_halt(void) __weak __ksym;
+extern void bpf_no_such_kfunc(void) __weak __ksym;
+
+SEC("kprobe")
+__description("destructive: weak kfunc that is there, without the flag")
+__failure __msg("destructive kfunc bpf_halt requires the BPF_F_DESTRUCTIVE load flag")
+int weak_without_flag(void *ctx)
+{
+	if (bpf_ksym_exists(bpf_halt))
+		bpf_halt();
+	return 0;
+}
+
+SEC("kprobe")
+__description("destructive: weak kfunc that is there, with the flag")
+__flag(BPF_F_DESTRUCTIVE)
+__success
+int weak_with_flag(void *ctx)
+{
+	if (bpf_ksym_exists(bpf_halt))
+		bpf_halt();
+	return 0;
+}
+
+SEC("kprobe")
+__description("destructive: weak kfunc that is not there needs no flag")
+__success
+int weak_missing(void *ctx)
+{
+	if (bpf_ksym_exists(bpf_no_such_kfunc))
+		bpf_no_such_kfunc();
+	return 0;
+}
+
 SEC("kprobe")
 __description("bpf_pr_emerg: twelve values, and what it returns")
 __flag(BPF_F_DESTRUCTIVE)
