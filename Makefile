@@ -2,7 +2,7 @@
 #
 # Variables: BASE (kernel series, default 7.3), BUILD (where everything is built, default
 # build/), LINUX (kernel source of your own: a tarball or a tree), FORCE=1, JOBS, ACCEL (auto,
-# kvm or tcg), TESTS (names of tests for "make test").
+# kvm or tcg), TESTS (names of tests for "make test" and "make debug"), SEED (of what is drawn by lot).
 
 BASE ?= 7.3
 BUILD ?= $(CURDIR)/build
@@ -78,6 +78,21 @@ test: setup selftests check ## make check, then every gate and every real panic 
 .PHONY: dumps
 dumps: guest ## 20 crash dumps in a row, each read back (CYCLES=n for more or less)
 	@vm/test --cycles $(or $(CYCLES),20) --jobs 1 'dump: bpf_crash_kexec(), process context'
+
+.PHONY: abuse
+abuse: guest ## all CPUs end the machine at once, CYCLES=n times (200); programs in every way to end it
+	@vm/test --everything --rounds $(or $(CYCLES),200) $(if $(SEED),--seed $(SEED)) 'abuse: *'
+
+# The ordinary kernel is the one that takes the dumps.
+.PHONY: debug
+debug: guest ## all tests, and LOADS=n random loads (20000), on a kernel with KASAN and lockdep
+	@KERNEL=debug scripts/kernel
+	@KERNEL=debug scripts/guest all
+	@KERNEL=debug vm/test --loads $(or $(LOADS),20000) $(if $(SEED),--seed $(SEED)) $(TESTS)
+
+.PHONY: regress
+regress: setup tree ## the kernel's own BPF selftests, without and with the series
+	@scripts/regress
 
 .PHONY: shell
 shell: guest ## a shell in the guest ('exit' powers off)

@@ -26,7 +26,10 @@ RECORD=$SOURCE/record
 # TREE is never taken from the environment: for "make apply" it is the user's tree.
 TREE=$WORK/linux
 STAMP=$WORK/tree.stamp
-OBJ=$WORK/obj
+# Which kernel: nothing is the ordinary one, "debug" the one with vm/config/debug.config, too.
+# Whatever is built for one of them is kept apart.
+KERNEL=${KERNEL:-}
+OBJ=$WORK/obj${KERNEL:+-$KERNEL}
 LOGS=$BUILD/logs
 JOBS=${JOBS:-$(nproc)}
 
@@ -221,7 +224,7 @@ is_built() {
 
 CLANG=${CLANG:-clang-22}
 LLVM=${CLANG#clang}
-SELFTESTS=$WORK/selftests
+SELFTESTS=$WORK/selftests${KERNEL:+-$KERNEL}
 
 # selftests_make TREE OUT MAKE-ARGUMENT...: the selftests of TREE against the kernel in $OBJ. What
 # this machine or configuration cannot build is left out, and missed where it is needed.

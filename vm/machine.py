@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD") or os.path.join(TOP, "build")
+# Which kernel: nothing is the ordinary one, "debug" the one with vm/config/debug.config.
+KERNEL = os.environ.get("KERNEL", "")
 
 # What differs between architectures, and nothing else. "panic" are devices
 # by which a guest tells QEMU that it panics.
@@ -39,16 +41,24 @@ ARCHES = {
         "image": "arch/x86/boot/bzImage",
         "panic": ["-device", "pvpanic-pci"],
         "package": "qemu-system-x86",
+        # Where it is, flags (where 0x200 is "takes interrupts") and "waits for an interrupt", of each CPU.
+        "registers": r"[RE]IP=([0-9a-f]+) [RE]FL=([0-9a-f]+) .*\bHLT=([01])",
+        "interrupts": 0x200,
     },
 }
 
 # Seconds; under TCG everything takes several times as long.
 LIMITS = {"boot": 60, "silence": 60, "total": 300}
 TCG_FACTOR = 4
+DEBUG_FACTOR = 3
 # How long a machine that says it has halted must stay as it is.
 HALT_GRACE = 3
 # How long the others may take to stop.
 HALT_SETTLE = 1.5
+# Bytes of the loop in which a CPU waits for its end.
+LOOP_SIZE = 32
+# How long QEMU may take to answer.
+QMP_TIMEOUT = 20
 
 PRINTK = r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
 RE_BANNER = re.compile(PRINTK + r"Linux version ", re.M)
@@ -60,14 +70,42 @@ RE_POWER_DOWN = re.compile(PRINTK + r"reboot: Power down", re.M)
 RE_WANT_NMI = re.compile(PRINTK + r"crash: waiting for an NMI\r?$", re.M)
 # Long enough for the console to be through with that line.
 NMI_DELAY = 0.5
+# Where the crash tool counts: two numbers, which can be read when the machine is at its end.
+RE_COUNTERS = re.compile(r"^crash: counters at physical address (0x[0-9a-f]+)$", re.M)
+# Lockdep, RCU, KASAN and the checks of contexts say "WARNING: " or "BUG: ", too.
 RE_SPLAT = re.compile(
-    PRINTK + r"(?:WARNING: |BUG: |Oops: |INFO: task .* blocked|rcu: INFO: |UBSAN: |------------\[ cut here)",
+    PRINTK + r"(?:WARNING: |BUG: |\[ BUG: |BUG \S+ \(|Oops: |kernel BUG at |watchdog: |INFO: task .* blocked|"
+    r"INFO: trying to register non-static key|INFO: lockdep is turned off|rcu: INFO: |UBSAN: |ODEBUG: |"
+    r"DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator|------------\[ cut here)",
     re.M,
 )
 
 
 class HarnessError(Exception):
     """The harness could not do its work; says nothing about the kernel."""
+
+
+@dataclass
+class Built:
+    """What scripts/kernel and scripts/guest have built."""
+
+    kernel: str
+    vmlinux: str
+    base: str
+    selftests: str
+    crash: str
+
+
+def built(base, kernel=None):
+    work = os.path.join(BUILD, base)
+    kernel = KERNEL if kernel is None else kernel
+    suffix = f"-{kernel}" if kernel else ""
+    image = ARCHES.get(os.uname().machine, {"image": "?"})["image"]
+    return Built(kernel=os.path.join(work, f"obj{suffix}", image),
+                 vmlinux=os.path.join(work, f"obj{suffix}", "vmlinux"),
+                 base=os.path.join(work, f"initramfs{suffix}.gz"),
+                 selftests=os.path.join(work, f"selftests{suffix}.gz"),
+                 crash=os.path.join(work, f"guest{suffix}", "crash"))
 
 
 @dataclass
@@ -84,6 +122,7 @@ class Outcome:
     boot_seconds: float = 0.0
     accel: str = ""
     log: str = ""
+    counters: list = field(default_factory=list)  # of the crash tool, when asked for
 
     def __str__(self):
         words = {
@@ -112,10 +151,11 @@ class Outcome:
         return [*console, *(f"output: {line}" for line in self.output.splitlines()[-lines // 2:])]
 
 
-def judge(status, console, events, limit="", ticking=False):
+def judge(status, console, events, limit="", ticking=False, still=True):
     """Draw the verdict from the witnesses: (verdict, detail).
 
     ticking: the command's output went on growing after the machine said it halts.
+    still: QEMU found every CPU stopped for good.
     """
     status = status.strip()
     names = [e["event"] for e in events]
@@ -153,16 +193,18 @@ def judge(status, console, events, limit="", ticking=False):
     if shutdown == "guest-reset":
         return "restarted", ""
     if shutdown is None and RE_HALTED.search(console):
-        return ("lost", "it said that it halts, but goes on") if ticking else ("halted", "")
+        if ticking:
+            return "lost", "it said that it halts, but goes on"
+        return ("halted", "") if still else ("lost", "it said that it halts, but not every CPU stands still")
     return "lost", f"no status, end by {shutdown or 'nothing'}"
 
 
-def with_crash_kernel(kernel, initrd, command):
+def with_crash_kernel(kernel, initrd, command, more=""):
     """Options of a Machine that runs the command with this kernel and guest loaded as crash kernel."""
     console = ARCHES[os.uname().machine]["console"]
     # One CPU: several in a crash kernel make TCG fail now and then.
     load = f"kexec-crash /run/{os.path.basename(kernel)} /run/{os.path.basename(initrd)} " \
-        f"'console={console} nokaslr nosmp irqpoll reset_devices'"
+        f"'console={console} nokaslr nosmp irqpoll reset_devices{more and ' ' + more}'"
     return {"command": f"{load} || exit\n{command}", "append": "crashkernel=256M", "files": [kernel, initrd]}
 
 
@@ -176,22 +218,25 @@ class Machine:
     """One QEMU run. All paths and numbers come in through the constructor."""
 
     def __init__(self, kernel, initrd, name="vm", command="true", arch=None, accel="tcg",
-                 memory=1024, smp=2, append="", logs=None, limits=None, files=(), shell=False,
-                 device=(), on_tick=None):
+                 memory=None, smp=2, append="", logs=None, limits=None, files=(), shell=False,
+                 device=(), on_tick=None, counters=False):
         self.arch_name = arch or os.uname().machine
         if self.arch_name not in ARCHES:
             raise HarnessError(f"no QEMU machine is described for {self.arch_name}; "
                                f"vm/machine.py knows {', '.join(ARCHES)}")
         self.arch = ARCHES[self.arch_name]
         self.kernel, self.initrd, self.name = kernel, list(initrd), name
-        self.command, self.accel, self.memory, self.smp = command, accel, memory, smp
+        self.command, self.accel, self.smp = command, accel, smp
+        # KASAN takes an eighth, and keeps what was freed
+        self.memory = memory or (2048 if KERNEL else 1024)
         self.append, self.shell, self.device = append, shell, list(device)
         self.files, self.on_tick = list(files), on_tick
+        self.counters = counters
         self.log = os.path.join(logs or os.path.join(BUILD, "logs"), "vm", name)
-        factor = TCG_FACTOR if accel == "tcg" else 1
+        factor = (TCG_FACTOR if accel == "tcg" else 1) * (DEBUG_FACTOR if KERNEL else 1)
         self.limits = {k: v * factor for k, v in LIMITS.items()}
         self.limits.update(limits or {})
-        self.qmp = None
+        self.qmp, self.buffer, self.events = None, b"", []
 
     def path(self, name):
         return os.path.join(self.log, name)
@@ -219,7 +264,8 @@ class Machine:
             "-chardev", f"file,id=dump,path={self.path('dump')}",
             "-device", "virtserialport,chardev=dump,name=dump",
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
-            "-action", "reboot=shutdown,shutdown=poweroff,panic=none",
+            # A machine whose memory is looked at stays there, at its end.
+            "-action", f"reboot=shutdown,shutdown={'pause' if self.counters else 'poweroff'},panic=none",
             "-S", *arch["panic"], *self.device,
         ]
 
@@ -264,14 +310,70 @@ class Machine:
         except FileNotFoundError:
             return 0
 
-    def send_qmp(self, command, **arguments):
+    def send_qmp(self, command, ident=None, **arguments):
         message = {"execute": command}
         if arguments:
             message["arguments"] = arguments
+        if ident:
+            message["id"] = ident
         try:
             self.qmp.sendall(json.dumps(message).encode() + b"\n")
         except (BrokenPipeError, ConnectionResetError):
             pass  # it is gone already; the loop will see that
+
+    def receive_qmp(self, timeout):
+        """What QEMU has to say: (messages, whether it is gone). Events are kept."""
+        ready, _, _ = select.select([self.qmp], [], [], timeout)
+        if not ready:
+            return [], False
+        try:
+            data = self.qmp.recv(65536)
+        except ConnectionResetError:  # QEMU went without a word
+            data = b""
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        messages = [json.loads(line) for line in lines]
+        for message in messages:
+            if "event" in message:
+                message.setdefault("data", {})
+                self.events.append(message)
+        return messages, not data
+
+    def ask_monitor(self, line):
+        """The answer of QEMU's monitor for people; nothing if there is none."""
+        self.send_qmp("human-monitor-command", ident=line, **{"command-line": line})
+        end, gone = time.monotonic() + QMP_TIMEOUT, False
+        while not gone and time.monotonic() < end:
+            messages, gone = self.receive_qmp(0.1)
+            for message in messages:
+                if message.get("id") == line:
+                    return message.get("return", "")
+        return ""
+
+    def stands_still(self):
+        """Has every CPU stopped for good?
+
+        It takes no interrupts, and waits for one, or goes round in a loop of a few instructions: a CPU that was
+        told to stop in an NMI can do no better. One that has not stopped yet is seen somewhere else soon.
+        """
+        first, samples = None, 5
+        for _ in range(samples):
+            cpus = re.findall(self.arch["registers"], self.ask_monitor("info registers -a"))
+            first = first or cpus
+            if len(cpus) != self.smp:
+                return False
+            for (place, flags, halted), (before, _, _) in zip(cpus, first):
+                if int(flags, 16) & self.arch["interrupts"] or (
+                        halted == "0" and abs(int(place, 16) - int(before, 16)) >= LOOP_SIZE):
+                    return False
+            time.sleep(0.1)
+        return True
+
+    def read_counters(self):
+        where = RE_COUNTERS.search(self.read("output"))
+        if not where:
+            return []
+        answer = self.ask_monitor(f"xp /2gx {where.group(1)}")
+        return [int(number, 16) for number in re.findall(r" (0x[0-9a-f]{16})", answer)]
 
     def run(self):
         for path in [self.kernel, *self.initrd]:
@@ -305,27 +407,14 @@ class Machine:
         start = last_change = time.monotonic()
         size, booted, halted_at, limit = 0, 0.0, None, ""
         nmis_due, nmis_asked = [], 0
-        settled = None
-        events, buffer, eof = [], b"", False
+        settled, still, counters = None, False, []
+        eof = False
 
         # The machine is created stopped, so that no event can be missed.
         self.send_qmp("qmp_capabilities")
         self.send_qmp("cont")
         while not eof:
-            ready, _, _ = select.select([self.qmp], [], [], 0.1)
-            if ready:
-                try:
-                    data = self.qmp.recv(65536)
-                except ConnectionResetError:  # QEMU went without a word
-                    data = b""
-                eof = not data
-                buffer += data
-                *lines, buffer = buffer.split(b"\n")
-                for line in lines:
-                    message = json.loads(line)
-                    if "event" in message:
-                        message.setdefault("data", {})
-                        events.append(message)
+            _, eof = self.receive_qmp(0.1)
             now = time.monotonic()
             new_size = self.size("console")
             if new_size != size:
@@ -345,10 +434,17 @@ class Machine:
                 self.on_tick(self, now - start)
             if self.shell:
                 continue
+            if self.counters and any(e["event"] == "SHUTDOWN" for e in self.events):
+                break
             if halted_at and settled is None and now - halted_at > HALT_SETTLE:
                 settled = self.size("output")
-            if halted_at and now - halted_at > HALT_GRACE:
-                break
+            if halted_at and now - max(halted_at, last_change) > HALT_GRACE:
+                # One CPU says that it halts, and another may be restarting the machine at that moment or
+                # starting the crash kernel. A machine whose programs go on has not halted.
+                still = self.stands_still()
+                if still or self.size("output") != settled or RE_PANIC_END.search(self.read("console")):
+                    break
+                halted_at = now
             if not booted and now - start > self.limits["boot"]:
                 limit = f"did not boot within {self.limits['boot']} s"
             elif now - last_change > self.limits["silence"]:
@@ -359,6 +455,11 @@ class Machine:
                 break
 
         seconds = time.monotonic() - start
+        if limit and self.stands_still():
+            limit += ", every CPU stands still"
+        if self.counters and not eof:
+            counters = self.read_counters()
+        events = self.events
         if not eof:
             self.send_qmp("quit")
             try:
@@ -372,13 +473,13 @@ class Machine:
 
         status, console = self.read("status"), self.read("console")
         ticking = settled is not None and self.size("output") != settled
-        verdict, detail = judge(status, console, events, limit, ticking)
+        verdict, detail = judge(status, console, events, limit, ticking, still)
         if verdict == "lost":
             qemu_says = self.read("qemu").splitlines()[1:]
             if qemu_says:
                 detail += f"; QEMU: {qemu_says[-1]}"
         outcome = Outcome(verdict, detail, status.strip(), console, self.read("output"), events, seconds,
-                          booted, self.accel, self.log)
+                          booted, self.accel, self.log, counters)
         with open(self.path("verdict"), "w") as f:
             f.write(f"{outcome}\n")
         return outcome

@@ -7,6 +7,7 @@
  * That bit is given here and nowhere else; whoever wants to know whether a
  * program may be destructive asks for the bit, not for a capability.
  */
+#include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
@@ -494,15 +495,18 @@ __bpf_kfunc void bpf_restart(struct bpf_prog_aux *aux)
  */
 __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
 {
+	static atomic_t under_way;
 	int ret = -EBUSY;
 
 	if (!bpf_destructive_enter(AT_WORK_PRINTING))
 		return ret;
 
-	if (irq_work_queue(this_cpu_ptr(&power_off_irq_work))) {
+	if (!atomic_xchg(&under_way, 1)) {
 		bpf_destructive_announce(aux, "power off");
 		ret = 0;
 	}
+	/* On this CPU in any case: the one that came first may be stuck. */
+	irq_work_queue(this_cpu_ptr(&power_off_irq_work));
 	bpf_destructive_leave(AT_WORK_PRINTING);
 	return ret;
 }

@@ -23,10 +23,19 @@ const volatile enum crash_message message;
 /* Programs that may fire for anybody look at the thread group that arms. */
 const volatile __u32 tgid;
 const volatile char token[TOKEN_LEN];
+/* What each CPU does, when "mixed", the number of these, is not 0. */
+const volatile __u32 mix[MIX_CPUS];
+const volatile __u32 mixed;
 const volatile char hostile[] = "\n\033[2J<0>[    0.000000] Kernel panic - not syncing: forged\r\n%s%n\001";
+
+/* A string that nearly fills the 512 bytes for values; set by user space. */
+char x450[450 + 1];
 
 bool armed;
 __u64 hits;
+struct crash_counters counters;
+/* A bit for each CPU that is ready to do what the mix says. */
+volatile __u32 arrived;
 /* Of the last action that came back. */
 int result;
 /* Of bpf_pr_emerg() inside another program's call. */
@@ -68,57 +77,117 @@ static int flood(__u32 i, void *ctx)
 	return 0;
 }
 
-static __always_inline void panic_now(void)
+/* The same message by either kfunc; what bpf_panic() returns says nothing. */
+#define SAY(fmt, args...) \
+	(what == ACTION_PANIC ? ({ bpf_panic(fmt, ##args); 0; }) : bpf_pr_emerg(fmt, ##args))
+#define VSAY(fmt, args, size) \
+	(what == ACTION_PANIC ? ({ bpf_vpanic(fmt, args, size); 0; }) : bpf_vpr_emerg(fmt, args, size))
+
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X512 X64 X64 X64 X64 X64 X64 X64 X64
+
+static __always_inline int say(enum crash_action what)
 {
 	/* one more than there can be */
 	__u64 values[13] = {};
 
 	switch (message) {
 	case MESSAGE_HOSTILE:
-		bpf_panic("%s%s", (void *)token, (void *)hostile);
-		break;
+		return SAY("%s%s", (void *)token, (void *)hostile);
 	case MESSAGE_LONG:
 		/* the values can fill 512 bytes, a width takes as many as it wants */
-		bpf_panic("%s %02000d", (void *)token, 7);
-		break;
+		if (what == ACTION_PANIC)
+			bpf_panic("%s %02000d", (void *)token, 7);
+		return bpf_pr_emerg("%s %0900d %s", (void *)token, 7, (void *)hostile);
 	case MESSAGE_UNFORMATTED:
 		/* one conversion more than there are values */
-		bpf_panic("unformatted %s %d %d", (void *)token, 1);
-		break;
+		return SAY("unformatted %s %d %d", (void *)token, 1);
 	case MESSAGE_EMPTY:
-		bpf_panic("");
-		break;
+		return SAY("");
 	case MESSAGE_NEWLINE:
-		bpf_panic("%s\n", (void *)token);
-		break;
+		return SAY("%s\n", (void *)token);
 	case MESSAGE_BAD_POINTER:
-		bpf_panic("%s %s %pks", (void *)token, (void *)1, (void *)-4096);
-		break;
+		return SAY("%s %s %pks", (void *)token, (void *)1, (void *)-4096);
 	case MESSAGE_ODD_SIZE:
-		bpf_vpanic("odd size %d", values, 4);
-		break;
+		return VSAY("odd size %d", values, 4);
 	case MESSAGE_TOO_MANY:
-		bpf_vpanic("too many %d", values, sizeof(values));
-		break;
+		return VSAY("too many %d", values, sizeof(values));
+	case MESSAGE_ONE_BYTE:
+		return SAY("!");
+	case MESSAGE_PERCENT:
+		return SAY("100%% of %s%%", (void *)token);
+	case MESSAGE_LONE_PERCENT:
+		return VSAY("lone %", values, 8);
+	case MESSAGE_PERCENT_N:
+		return VSAY("writes %n", values, 8);
+	case MESSAGE_CONTROL:
+		/* in the format itself: bytes that are no text */
+		return SAY("\033[2J\001\007\233 %s", (void *)token);
+	case MESSAGE_LONG_FORMAT:
+		/* and not formatted, for want of a value: the fallback has to cut, too */
+		return VSAY(X512 X512 X512 " %d", values, 0);
+	case MESSAGE_LONG_VALUES:
+		/* four strings of 450 bytes do not fit the buffer for values */
+		return SAY("%s %s %s %s", (void *)x450, (void *)x450, (void *)x450, (void *)x450);
+	case MESSAGE_FULL_VALUES:
+		/* the second string is cut where they end, and nothing is left for what follows */
+		return SAY("%s %s %pB %d", (void *)x450, (void *)x450, (void *)1, 7);
+	case MESSAGE_NULL_POINTER:
+		return SAY("%s <%s> %px", (void *)token, (void *)0, (void *)0);
+	case MESSAGE_BAD_SYMBOL:
+		/* pointers that are printed in other ways: a symbol, an address, user memory, a hash */
+		return SAY("%s %pB <%pI4> <%pus> %p", (void *)token, (void *)1, (void *)1, (void *)-4096,
+			   (void *)-22);
+	case MESSAGE_MORE_VALUES:
+		return SAY("%s %d", (void *)token, 1, 2, 3);
+	case MESSAGE_OTHER_VALUES:
+		/* a number for a string and a string for a number */
+		return SAY("%s <%s> %s", (void *)token, 42, -1L);
 	default:
-		bpf_panic("%s", (void *)token);
+		break;
 	}
+	if (what == ACTION_PANIC)
+		bpf_panic("%s", (void *)token);
+	return bpf_pr_emerg("%s%s", (void *)token, (void *)hostile);
+}
+
+struct wait {
+	__u64 until;
+};
+
+#define BPF_MAX_LOOPS (8 * 1024 * 1024)
+
+static int all_arrived(__u32 i, void *ctx)
+{
+	struct wait *wait = ctx;
+
+	return arrived == (1U << mixed) - 1 || bpf_ktime_get_ns() > wait->until;
+}
+
+/* With a mix, wait for the other CPUs, but not for ever, and go by the CPU that this is. */
+static __always_inline enum crash_action choose(void)
+{
+	struct wait wait = { .until = bpf_ktime_get_ns() + 3000000000 };
+	__u32 cpu = bpf_get_smp_processor_id() % MIX_CPUS;
+
+	if (!mixed)
+		return action;
+	__sync_fetch_and_or(&arrived, 1U << cpu);
+	bpf_loop(BPF_MAX_LOOPS, all_arrived, &wait, 0);
+	return mix[cpu];
 }
 
 static __always_inline void crash_now(void)
 {
-	switch (action) {
+	switch (choose()) {
 	case ACTION_PANIC:
-		panic_now();
+		say(ACTION_PANIC);
 		break;
 	case ACTION_CRASH_KEXEC:
 		result = bpf_crash_kexec();
 		break;
 	case ACTION_EMERG:
-		if (message == MESSAGE_LONG)
-			result = bpf_pr_emerg("%s %0900d %s", (void *)token, 7, (void *)hostile);
-		else
-			result = bpf_pr_emerg("%s%s", (void *)token, (void *)hostile);
+		result = say(ACTION_EMERG);
 		break;
 	case ACTION_FLOOD:
 		bpf_loop(10000, flood, NULL, 0);
@@ -132,6 +201,8 @@ static __always_inline void crash_now(void)
 	case ACTION_POWER_OFF:
 		result = bpf_power_off();
 		break;
+	default:
+		break;
 	}
 }
 
@@ -139,8 +210,11 @@ static __always_inline int crash(void)
 {
 	__sync_fetch_and_add(&hits, 1);
 	record();
-	if (armed)
-		crash_now();
+	if (!armed)
+		return 0;
+	__sync_fetch_and_add(&counters.called, 1);
+	crash_now();
+	__sync_fetch_and_add(&counters.returned, 1);
 	return 0;
 }
 
@@ -367,6 +441,19 @@ int panic_path(void *ctx)
 /* In panic() that is on its way to another CPU: the call has to return. */
 SEC("?fentry/panic_smp_redirect_cpu")
 int redirect_path(void *ctx)
+{
+	return crash();
+}
+
+/* Wherever user space says. */
+SEC("?fentry")
+int on_function(void *ctx)
+{
+	return crash();
+}
+
+SEC("?tp_btf")
+int on_tracepoint(void *ctx)
 {
 	return crash();
 }

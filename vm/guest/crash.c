@@ -17,11 +17,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
+#include <sys/reboot.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -30,9 +31,8 @@
 #include <bpf/libbpf.h>
 #include "crash.h"
 #include "crash.skel.h"
+#include "guard.h"
 #include "identify.h"
-
-#define GUEST_PORT "/dev/vm-status"
 
 enum {
 	EXIT_SURVIVED = 42, /* armed and triggered, and still there */
@@ -51,6 +51,18 @@ static const char *const messages[] = {
 	[MESSAGE_BAD_POINTER] = "bad-pointer",
 	[MESSAGE_ODD_SIZE] = "odd-size",
 	[MESSAGE_TOO_MANY] = "too-many",
+	[MESSAGE_ONE_BYTE] = "one-byte",
+	[MESSAGE_PERCENT] = "percent",
+	[MESSAGE_LONE_PERCENT] = "lone-percent",
+	[MESSAGE_PERCENT_N] = "percent-n",
+	[MESSAGE_CONTROL] = "control",
+	[MESSAGE_LONG_FORMAT] = "long-format",
+	[MESSAGE_LONG_VALUES] = "long-values",
+	[MESSAGE_FULL_VALUES] = "full-values",
+	[MESSAGE_NULL_POINTER] = "null-pointer",
+	[MESSAGE_BAD_SYMBOL] = "bad-symbol",
+	[MESSAGE_MORE_VALUES] = "more-values",
+	[MESSAGE_OTHER_VALUES] = "other-values",
 };
 
 static const char *const actions[] = {
@@ -61,6 +73,7 @@ static const char *const actions[] = {
 	[ACTION_HALT] = "halt",
 	[ACTION_RESTART] = "restart",
 	[ACTION_POWER_OFF] = "power-off",
+	[ACTION_NONE] = "none",
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -149,6 +162,66 @@ static void panic_otherwise(void)
 		write_file("/sys/kernel/debug/provoke-crash/DIRECT", "PANIC");
 }
 
+/* The ways to end a machine without BPF, for programs in their paths. */
+static void lkdtm_panic(void)
+{
+	write_file("/sys/kernel/debug/provoke-crash/DIRECT", "PANIC");
+}
+
+static void lkdtm_oops(void)
+{
+	write_file("/sys/kernel/debug/provoke-crash/DIRECT", "EXCEPTION");
+}
+
+static void sysrq_crash(void)
+{
+	write_file("/proc/sysrq-trigger", "c");
+}
+
+static void sysrq_restart(void)
+{
+	write_file("/proc/sysrq-trigger", "b");
+}
+
+static void call_restart(void)
+{
+	reboot(RB_AUTOBOOT);
+}
+
+static void call_power_off(void)
+{
+	reboot(RB_POWER_OFF);
+}
+
+static void call_halt(void)
+{
+	reboot(RB_HALT_SYSTEM);
+}
+
+struct via {
+	const char *name;
+	void (*end)(void);
+};
+
+static const struct via vias[] = {
+	{ "panic", lkdtm_panic },
+	{ "oops", lkdtm_oops },
+	{ "sysrq-crash", sysrq_crash },
+	{ "sysrq-restart", sysrq_restart },
+	{ "restart", call_restart },
+	{ "power-off", call_power_off },
+	{ "halt", call_halt },
+	{ "print", print_something },
+};
+
+static const struct via *find_via(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vias); i++)
+		if (!strcmp(vias[i].name, name))
+			return &vias[i];
+	return NULL;
+}
+
 struct target {
 	const char *name;
 	void (*trigger)(void);
@@ -181,6 +254,9 @@ static const struct target targets[] = {
 	{ "workqueue", call_statfs, false },
 	{ "panic_path", panic_otherwise, true },
 	{ "redirect_path", panic_otherwise, true },
+	/* with --on and --via only, and ended by the latter */
+	{ "on_function", NULL, true },
+	{ "on_tracepoint", NULL, true },
 };
 
 static const struct target *find_target(const char *name)
@@ -205,13 +281,6 @@ static void print_names(FILE *to, const char *what, const char *const *names, si
 	for (size_t i = 0; i < count; i++)
 		fprintf(to, " %s", names[i]);
 	fprintf(to, "\n");
-}
-
-static bool in_our_vm(void)
-{
-	struct stat st;
-
-	return !stat(GUEST_PORT, &st) && S_ISCHR(st.st_mode);
 }
 
 static int attach_perf_event(struct bpf_program *prog)
@@ -252,8 +321,22 @@ static void make_destructive(struct bpf_program *prog)
 	bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_DESTRUCTIVE);
 }
 
-static int load_and_attach(const char *name, int action, int message, const char *token,
-			   bool nested)
+/* Everything that the command line says. */
+struct plan {
+	const struct target *target;
+	const struct via *via;
+	const char *on;
+	const char *token;
+	int action;
+	int message;
+	int mix[MIX_CPUS];
+	int mixed;
+	bool control;
+	bool race;
+	bool nested;
+};
+
+static int load_and_attach(const struct plan *plan)
 {
 	struct bpf_program *prog;
 	int err;
@@ -262,25 +345,58 @@ static int load_and_attach(const char *name, int action, int message, const char
 	if (!skel)
 		return -errno;
 
-	prog = bpf_object__find_program_by_name(skel->obj, name);
+	prog = bpf_object__find_program_by_name(skel->obj, plan->target->name);
 	if (!prog)
 		return -ENOENT;
 
-	skel->rodata->action = action;
-	skel->rodata->message = message;
+	skel->rodata->action = plan->action;
+	skel->rodata->message = plan->message;
 	skel->rodata->tgid = getpid();
-	snprintf((char *)skel->rodata->token, TOKEN_LEN, "%s", token);
+	snprintf((char *)skel->rodata->token, TOKEN_LEN, "%s", plan->token);
+	skel->rodata->mixed = plan->mixed;
+	for (int i = 0; i < plan->mixed; i++)
+		skel->rodata->mix[i] = plan->mix[i];
+	memset(skel->bss->x450, 'x', sizeof(skel->bss->x450) - 1);
 
+	if (plan->on) {
+		err = bpf_program__set_attach_target(prog, 0, plan->on);
+		if (err)
+			return err;
+	}
 	make_destructive(prog);
-	if (nested)
+	if (plan->nested)
 		make_destructive(skel->progs.nested);
 	err = crash__load(skel);
 	if (err)
 		return err;
 	err = identify("crash", prog);
-	if (!err && nested)
+	if (!err && plan->nested)
 		err = attach(skel->progs.nested);
 	return err ?: attach(prog);
+}
+
+/*
+ * Tell the runner where in the machine's memory the counters are. It reads them
+ * there when nothing runs any more that could print them.
+ */
+static void locate_counters(void)
+{
+	unsigned long at = (unsigned long)&skel->bss->counters;
+	long page = sysconf(_SC_PAGESIZE);
+	uint64_t entry = 0;
+	int fd;
+
+	/* the page has to be there */
+	*(volatile unsigned long long *)&skel->bss->counters.called = 0;
+	fd = open("/proc/self/pagemap", O_RDONLY);
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), at / page * sizeof(entry)) != sizeof(entry))
+		fprintf(stderr, "crash: pagemap: %s\n", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	/* the upper bits are flags */
+	entry &= (1ULL << 55) - 1;
+	printf("crash: counters at physical address %#llx\n",
+	       (unsigned long long)(entry * page + at % page));
 }
 
 static int run_on_cpu(long cpu)
@@ -329,14 +445,18 @@ static void trigger_on_all_cpus(void)
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: crash [--control] [--race] [--nested] [--cpu N] [--uid N] [--action ACTION]\n"
-		"             [--message KIND] [--token TOKEN] [--force] PROGRAM\n"
+		"usage: crash [--control] [--race] [--mix ACTION,...] [--nested] [--cpu N] [--uid N]\n"
+		"             [--action ACTION] [--message KIND] [--token TOKEN] [--on NAME --via WAY]\n"
+		"             [--force] PROGRAM\n"
 		"  Ends this machine from a BPF program. Refuses to run outside the test VM.\n"
 		"  --control  attach and run the program, but do not arm it\n"
 		"  --race     all CPUs run the program at the moment that it is armed\n"
+		"  --mix      what each CPU does; they wait for each other, and do it at once\n"
 		"  --nested   a second program calls bpf_panic() inside the first one's call\n"
 		"  --cpu      run on this CPU\n"
 		"  --uid      load as this user, with all capabilities kept\n"
+		"  --on       the function or tracepoint for program on_function or on_tracepoint\n"
+		"  --via      end the machine in this way, without BPF, as soon as that is armed\n"
 		"  --force    run outside the test VM, too: this machine WILL go down\n");
 	fprintf(to, "  PROGRAM:");
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
@@ -344,6 +464,82 @@ static void usage(FILE *to)
 	fprintf(to, "\n");
 	print_names(to, "ACTION", actions, ARRAY_SIZE(actions));
 	print_names(to, "KIND", messages, ARRAY_SIZE(messages));
+	fprintf(to, "  WAY:");
+	for (size_t i = 0; i < ARRAY_SIZE(vias); i++)
+		fprintf(to, " %s", vias[i].name);
+	fprintf(to, "\n");
+}
+
+/* "ACTION,ACTION,...", one for each CPU */
+static bool parse_mix(struct plan *plan, char *names)
+{
+	for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+		int action = find_name(actions, ARRAY_SIZE(actions), name);
+
+		if (action < 0 || plan->mixed == MIX_CPUS)
+			return false;
+		plan->mix[plan->mixed++] = action;
+	}
+	return plan->mixed;
+}
+
+static void report(const struct plan *plan)
+{
+	fprintf(stderr, "crash: %s is armed and was triggered, but the machine lives\n",
+		plan->target->name);
+	printf("crash: result %d, printed %llu, limited %llu, failed %llu\n", skel->bss->result,
+	       (unsigned long long)skel->bss->printed, (unsigned long long)skel->bss->limited,
+	       (unsigned long long)skel->bss->failed);
+}
+
+/* The machine is ended by other means, with the program in the path of that. */
+static int end_by_other_means(const struct plan *plan)
+{
+	printf("crash: %s %s\n", plan->control ? "not arming" : "arming", plan->target->name);
+	fflush(stdout);
+	skel->bss->armed = !plan->control;
+	plan->via->end();
+	pause_ms(1000);
+	/* what is deferred may take a while, and what only prints is over */
+	if (plan->action == ACTION_POWER_OFF && !plan->control)
+		pause_ms(10000);
+	skel->bss->armed = false;
+	if (!skel->bss->hits) {
+		fprintf(stderr, "crash: %s did not run\n", plan->target->name);
+		return EXIT_SETUP;
+	}
+	if (plan->control)
+		return 0;
+	report(plan);
+	return EXIT_SURVIVED;
+}
+
+static int end_by_program(const struct plan *plan)
+{
+	const struct target *target = plan->target;
+
+	target->trigger();
+	if (!skel->bss->hits && !target->may_not_run) {
+		fprintf(stderr, "crash: %s did not run\n", target->name);
+		return EXIT_SETUP;
+	}
+	printf("crash: %s for %s ran %llu times, not armed, and the machine lives\n",
+	       target->name, actions[plan->action], (unsigned long long)skel->bss->hits);
+	if (plan->control)
+		return 0;
+
+	printf("crash: arming %s\n", target->name);
+	fflush(stdout);
+	if (plan->race)
+		trigger_on_all_cpus();
+	skel->bss->armed = true;
+	target->trigger();
+	if (plan->action == ACTION_FLOOD)
+		for (int i = 1; i < 100; i++)
+			target->trigger();
+	pause_ms(plan->mixed || plan->action == ACTION_PANIC || plan->action == ACTION_POWER_OFF ? 10000 : 1000);
+	report(plan);
+	return EXIT_SURVIVED;
 }
 
 int main(int argc, char **argv)
@@ -351,32 +547,36 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "control", no_argument, NULL, 'c' },
 		{ "race", no_argument, NULL, 'r' },
+		{ "mix", required_argument, NULL, 'x' },
 		{ "nested", no_argument, NULL, 'n' },
 		{ "cpu", required_argument, NULL, 'p' },
 		{ "uid", required_argument, NULL, 'u' },
 		{ "action", required_argument, NULL, 'a' },
 		{ "message", required_argument, NULL, 'm' },
 		{ "token", required_argument, NULL, 't' },
+		{ "on", required_argument, NULL, 'o' },
+		{ "via", required_argument, NULL, 'v' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
-	bool control = false, race = false, nested = false, force = false;
-	const char *token = "no-token";
-	const struct target *target;
-	int message = MESSAGE_TOKEN, action = ACTION_PANIC;
+	struct plan plan = { .token = "no-token", .message = MESSAGE_TOKEN, .action = ACTION_PANIC };
+	bool force = false, good = true;
 	int opt, err;
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
-			control = true;
+			plan.control = true;
 			break;
 		case 'r':
-			race = true;
+			plan.race = true;
+			break;
+		case 'x':
+			good = parse_mix(&plan, optarg) && good;
 			break;
 		case 'n':
-			nested = true;
+			plan.nested = true;
 			break;
 		case 'p':
 			if (run_on_cpu(atoi(optarg)))
@@ -387,13 +587,20 @@ int main(int argc, char **argv)
 				return EXIT_SETUP;
 			break;
 		case 'm':
-			message = find_name(messages, ARRAY_SIZE(messages), optarg);
+			plan.message = find_name(messages, ARRAY_SIZE(messages), optarg);
 			break;
 		case 'a':
-			action = find_name(actions, ARRAY_SIZE(actions), optarg);
+			plan.action = find_name(actions, ARRAY_SIZE(actions), optarg);
 			break;
 		case 't':
-			token = optarg;
+			plan.token = optarg;
+			break;
+		case 'o':
+			plan.on = optarg;
+			break;
+		case 'v':
+			plan.via = find_via(optarg);
+			good = plan.via && good;
 			break;
 		case 'f':
 			force = true;
@@ -406,8 +613,11 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	target = optind == argc - 1 ? find_target(argv[optind]) : NULL;
-	if (!target || message < 0 || action < 0) {
+	plan.target = optind == argc - 1 ? find_target(argv[optind]) : NULL;
+	/* a program without a trigger of its own is what --on and --via are for */
+	good = good && plan.target && plan.message >= 0 && plan.action >= 0 &&
+	       !plan.target->trigger == !!plan.on && !plan.on == !plan.via;
+	if (!good) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
@@ -417,37 +627,12 @@ int main(int argc, char **argv)
 		return EXIT_NO_VM;
 	}
 
-	err = load_and_attach(target->name, action, message, token, nested);
+	err = load_and_attach(&plan);
 	if (err) {
-		fprintf(stderr, "crash: cannot load and attach %s: %s\n", target->name,
+		fprintf(stderr, "crash: cannot load and attach %s: %s\n", plan.target->name,
 			strerror(-err));
 		return EXIT_SETUP;
 	}
-
-	target->trigger();
-	if (!skel->bss->hits && !target->may_not_run) {
-		fprintf(stderr, "crash: %s did not run\n", target->name);
-		return EXIT_SETUP;
-	}
-	printf("crash: %s for %s ran %llu times, not armed, and the machine lives\n",
-	       target->name, actions[action], (unsigned long long)skel->bss->hits);
-	if (control)
-		return 0;
-
-	printf("crash: arming %s\n", target->name);
-	fflush(stdout);
-	if (race)
-		trigger_on_all_cpus();
-	skel->bss->armed = true;
-	target->trigger();
-	if (action == ACTION_FLOOD)
-		for (int i = 1; i < 100; i++)
-			target->trigger();
-	pause_ms(action == ACTION_PANIC || action == ACTION_POWER_OFF ? 10000 : 1000);
-	fprintf(stderr, "crash: %s is armed and was triggered, but the machine lives\n",
-		target->name);
-	printf("crash: result %d, printed %llu, limited %llu, failed %llu\n", skel->bss->result,
-	       (unsigned long long)skel->bss->printed, (unsigned long long)skel->bss->limited,
-	       (unsigned long long)skel->bss->failed);
-	return EXIT_SURVIVED;
+	locate_counters();
+	return plan.via ? end_by_other_means(&plan) : end_by_program(&plan);
 }

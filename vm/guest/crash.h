@@ -3,6 +3,8 @@
 #define CRASH_H
 
 #define TOKEN_LEN 64
+/* How many CPUs can be told what to do, a power of two. */
+#define MIX_CPUS 8
 
 enum crash_action {
 	ACTION_PANIC,
@@ -12,6 +14,13 @@ enum crash_action {
 	ACTION_HALT,
 	ACTION_RESTART,
 	ACTION_POWER_OFF,
+	ACTION_NONE,
+};
+
+/* Read by the runner when the machine is at its end: keep the order. */
+struct crash_counters {
+	unsigned long long called;
+	unsigned long long returned;
 };
 
 enum crash_message {
@@ -24,6 +33,18 @@ enum crash_message {
 	MESSAGE_BAD_POINTER,
 	MESSAGE_ODD_SIZE,
 	MESSAGE_TOO_MANY,
+	MESSAGE_ONE_BYTE,
+	MESSAGE_PERCENT,
+	MESSAGE_LONE_PERCENT,
+	MESSAGE_PERCENT_N,
+	MESSAGE_CONTROL,
+	MESSAGE_LONG_FORMAT,
+	MESSAGE_LONG_VALUES,
+	MESSAGE_FULL_VALUES,
+	MESSAGE_NULL_POINTER,
+	MESSAGE_BAD_SYMBOL,
+	MESSAGE_MORE_VALUES,
+	MESSAGE_OTHER_VALUES,
 };
 
 #endif

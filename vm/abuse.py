@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tests that end a machine in several ways at once: one of them has to win, in order.
+
+"Mixes": every CPU runs a destructive program at the same moment, each with an
+action of its own, from process context or from an NMI that hits all of them.
+
+"Paths": somebody ends the machine without BPF, and in the midst of that, on a
+function or tracepoint on the way, a program wants to end it in its own way. It
+may come too early or too late for that; which, is left to the kernel. But
+there is one end, one panic at most, and the program has run.
+"""
+
+import collections
+import random
+import secrets
+
+import checks
+from checks import check, explain
+
+CPUS = 4
+# How often a machine is started that dies of QEMU's emulation before the test begins.
+ATTEMPTS = 3
+
+ACTIONS = ["panic", "crash-kexec", "halt", "restart", "power-off"]
+# As judge() calls it.
+VERDICTS = {"panic": "panicked", "halt": "halted", "restart": "restarted", "power-off": "powered-off"}
+# As the kernel calls it.
+WORDS = {"panic": "panic", "crash-kexec": "crash dump", "halt": "halt", "restart": "restart", "power-off": "power off"}
+
+# The ways to end a machine without BPF: how the crash tool calls it, the verdict, what is said of it.
+VIAS = {
+    "panic": ("panic", "panicked", "dumptest"),
+    "dump": ("panic", "crash-kernel", None),
+    "oops": ("oops", "panicked", "Fatal exception"),
+    "sysrq-crash": ("sysrq-crash", "panicked", "sysrq triggered crash"),
+    "restart": ("restart", "restarted", ""),
+    "sysrq-restart": ("sysrq-restart", "restarted", ""),
+    "power-off": ("power-off", "powered-off", ""),
+    "halt": ("halt", "halted", ""),
+    "print": ("print", "finished", "42"),
+}
+
+# Functions on the way of each, in the order in which they are called, and tracepoints ("tp:").
+PATHS = {
+    "panic": """
+        vpanic panic_try_start panic_smp_self_stop? console_verbose print_tainted show_stack __crash_kexec
+        native_stop_other_cpus stop_this_cpu printk_legacy_allow_panic_sync atomic_notifier_call_chain
+        notifier_call_chain pvpanic_panic_notify kmsg_dump_desc console_unblank console_flush_on_panic
+        nbcon_atomic_flush_pending nbcon_context_try_acquire nbcon_emit_next_record record_print_text
+        emergency_restart machine_emergency_restart native_machine_emergency_restart
+        vprintk_emit vprintk_store printk_sprint prb_reserve console_flush_all serial8250_console_write tp:console
+        """,
+    "dump": """
+        vpanic panic_try_start console_verbose kexec_crash_loaded? __crash_kexec crash_save_vmcoreinfo
+        machine_crash_shutdown native_machine_crash_shutdown kdump_nmi_shootdown_cpus nmi_shootdown_cpus nmi_handle
+        crash_save_cpu clear_IO_APIC lapic_shutdown disable_local_APIC machine_kexec tp:nmi_handler
+        """,
+    "oops": """
+        oops_begin __die __die_body oops_end oops_exit crash_kexec? show_regs? vpanic console_verbose
+        native_stop_other_cpus kmsg_dump_desc
+        """,
+    "sysrq-crash": "sysrq_handle_crash vpanic panic_try_start kmsg_dump_desc emergency_restart",
+    "restart": """
+        kernel_restart kernel_restart_prepare blocking_notifier_call_chain device_shutdown migrate_to_reboot_cpu
+        syscore_shutdown kmsg_dump_desc machine_restart native_machine_restart machine_shutdown
+        native_machine_shutdown clear_IO_APIC native_stop_other_cpus stop_this_cpu disable_local_APIC lapic_shutdown
+        native_machine_emergency_restart
+        """,
+    "sysrq-restart": """
+        sysrq_handle_reboot emergency_restart kmsg_dump_desc machine_emergency_restart native_machine_emergency_restart
+        """,
+    "power-off": """
+        kernel_can_power_off kernel_power_off blocking_notifier_call_chain device_shutdown migrate_to_reboot_cpu
+        syscore_shutdown kmsg_dump_desc machine_power_off native_machine_power_off machine_shutdown
+        native_stop_other_cpus stop_this_cpu do_kernel_power_off acpi_power_off acpi_enter_sleep_state
+        """,
+    "halt": """
+        kernel_halt blocking_notifier_call_chain device_shutdown migrate_to_reboot_cpu syscore_shutdown kmsg_dump_desc
+        machine_halt native_machine_halt machine_shutdown native_stop_other_cpus stop_this_cpu
+        """,
+    "print": """
+        devkmsg_write vprintk_emit vprintk_store printk_sprint prb_reserve prb_final_commit nbcon_get_default_prio
+        nbcon_kthreads_wake wake_up_klogd nbcon_context_try_acquire nbcon_emit_next_record printk_get_next_message
+        record_print_text nbcon_enter_unsafe nbcon_exit_unsafe serial8250_console_write nbcon_context_release
+        tp:console
+        """,
+}
+
+# Here a record is on its way to the serial console, which cannot be taken away from its owner then: a halt of the
+# same CPU is not shown.
+SILENT = {"printk_get_next_message", "record_print_text", "nbcon_exit_unsafe"}
+
+# A few of each kind, for every run of the tests.
+FEW = [
+    ("panic", "kmsg_dump_desc", "panic"),
+    ("panic", "stop_this_cpu", "panic"),
+    ("panic", "emergency_restart", "halt"),
+    ("dump", "machine_kexec", "panic"),
+    ("restart", "device_shutdown", "panic"),
+    ("power-off", "acpi_power_off", "restart"),
+    ("halt", "native_machine_halt", "panic"),
+    ("print", "vprintk_store", "panic"),
+    ("print", "tp:console", "restart"),
+]
+
+
+def died_of_emulation(outcome):
+    """Did the machine not even boot, or die before the crash tool had armed anything?
+
+    With more CPUs than the host has, QEMU's emulation now and then runs into the int3 of code that was just patched,
+    or takes so long that the kernel finds its timer broken.
+    """
+    armed = "crash: arming" in outcome.output or "crash: not arming" in outcome.output
+    return outcome.accel == "tcg" and not armed and (
+        not outcome.boot_seconds or "Oops: int3" in outcome.console)
+
+
+class Abuse:
+    """The tests, on top of a Suite, which boots the machines."""
+
+    def __init__(self, suite, seed, rounds, everything):
+        self.suite, self.seed, self.rounds, self.everything = suite, seed, rounds, everything
+        self.tally = collections.Counter()
+
+    def tests(self):
+        for number in range(1, self.rounds + 1):
+            draw = random.Random(f"{self.seed}/{number}")
+            dump, program = number % 2 == 0, draw.choice(["fentry", "fentry", "nmi"])
+            mix = [draw.choice(ACTIONS) for _ in range(CPUS)]
+            name = f"abuse: all CPUs at once, round {number}, {program}{', with a crash kernel' if dump else ''}"
+            yield name, lambda n=number, p=program, m=mix, d=dump: self.mix(n, p, m, d)
+        if not self.everything:
+            for via, where, action in FEW:
+                yield self.path_test(via, where, action)
+            return
+        for via, places in PATHS.items():
+            for where in places.split():
+                for action in ["none", "panic", "halt", "restart", "power-off", "crash-kexec", "emerg"]:
+                    yield self.path_test(via, where, action)
+
+    def remarks(self):
+        return [f"abuse: {what}: {count}" for what, count in sorted(self.tally.items())]
+
+    def path_test(self, via, where, action):
+        where, _, optional = where.partition("?")
+        what = "control" if action == "none" else action
+        return (f"abuse: {what} on {where} in the way of {via}",
+                lambda: self.path(via, where, action, optional is None))
+
+    def boot(self, name, command, dump, append="", **options):
+        if dump:
+            options.update(self.suite.crash_kernel_options(command, "vm.no-dump"))
+            command = options.pop("command")
+            append = " ".join(filter(None, [options.pop("append"), append]))
+        for _ in range(ATTEMPTS):
+            outcome = self.suite.boot(name, command, append=append, counters=True, **options)
+            if not died_of_emulation(outcome):
+                break
+            self.tally["machines that QEMU's emulation ended before anything was armed"] += 1
+        return outcome
+
+    def mix(self, number, program, mix, dump):
+        token = secrets.token_hex(8)
+        race = "--race " if program == "fentry" else ""
+        outcome = self.boot(f"abuse-mix-{number}", f"crash {race}--mix {','.join(mix)} --token {token} {program}", dump,
+                            # else an NMI is for the first CPU only
+                            append="apic_extnmi=all", smp=CPUS)
+
+        def failed(reason):
+            return explain(outcome, f"{reason} (the CPUs were told: {' '.join(mix)})")
+
+        ends = {VERDICTS[action]: action for action in mix if action != "crash-kexec"}
+        if dump and ("panic" in mix or "crash-kexec" in mix):
+            ends.pop("panicked", None)
+            ends["crash-kernel"] = None
+        # nobody has anything to end it with
+        ends = ends or {"finished": None}
+        check(outcome.verdict in ends, failed(f"expected one of: {', '.join(ends)}"))
+        check(outcome.verdict != "finished" or outcome.detail == "42", failed("the crash tool failed"))
+        panics = outcome.panics()
+        check(panics in ([], [f"BPF: {token}"]), failed(f"panic lines: {panics}"))
+        check(panics or outcome.verdict != "panicked", failed("no panic line"))
+        said = [(action, int(cpu)) for action, cpu, *_ in checks.RE_ANNOUNCE.findall(outcome.console)]
+        check(all(WORDS[mix[cpu]] == action for action, cpu in said), failed(f"a CPU did something else: {said}"))
+        winner = ends[outcome.verdict]
+        check(not winner or any(action == WORDS[winner] for action, _ in said), failed("the winner did not say so"))
+        check(not outcome.splats(), failed(f"splats: {outcome.splats()}"))
+        check(outcome.counters and outcome.counters[0] >= 2, failed(f"no two CPUs were there: {outcome.counters}"))
+        self.tally[f"{outcome.verdict}{', with a crash kernel' if dump else ''}"] += 1
+        self.tally["all CPUs were there"] += outcome.counters[0] >= CPUS
+
+    def path(self, via, where, action, must_run=True):
+        token = secrets.token_hex(8)
+        how, end, detail = VIAS[via]
+        control = action == "none"
+        program = "on_tracepoint" if where.startswith("tp:") else "on_function"
+        what = "--control" if control else f"--action {action}"
+        slug = f"abuse-{via}-{where}-{action}".replace(":", "-")
+        # A console in the midst of a line is only taken away from its owner, if that is on the same CPU, when panic()
+        # has nothing else left to do; a machine that restarts at once does not come to that.
+        append = "panic=0" if via == "print" else ""
+        outcome = self.boot(
+            slug, f"crash {what} --token {token} --on {where.removeprefix('tp:')} --via {how} {program}", via == "dump",
+            append)
+        called, returned = outcome.counters or (0, 0)
+        if outcome.verdict == "hung" and "every CPU stands still" in outcome.detail and where in SILENT:
+            outcome.verdict, outcome.detail = "halted", ""
+        ends = {end}
+        if action in VERDICTS:
+            ends.add("crash-kernel" if via == "dump" and action == "panic" else VERDICTS[action])
+        check(outcome.verdict in ends, explain(outcome, f"expected: {' or '.join(sorted(ends))}"))
+        if control:
+            check(outcome.verdict != "finished" or outcome.detail == "0", explain(outcome, "the crash tool failed"))
+            check(not called, explain(outcome, "it is not armed, and was called"))
+        else:
+            check(outcome.verdict != "finished" or outcome.detail == detail, explain(outcome, "the crash tool failed"))
+            check(called or not must_run, explain(outcome, "the program did not run"))
+        panics = outcome.panics()
+        messages = {"dumptest" if via == "dump" else detail} if end in ("panicked", "crash-kernel") else set()
+        if action == "panic":
+            messages.add(f"BPF: {token}")
+        check(len(panics) <= 1 and set(panics) <= messages,
+              explain(outcome, f"panic lines: {panics}, expected one of {messages}"))
+        # a call that ends the machine does not come back, and one that comes back does not end it
+        ended = outcome.verdict != end or panics == [f"BPF: {token}"]
+        check(not ended or action == "power-off" or called > returned,
+              explain(outcome, f"it ended the machine, but {returned} of {called} calls came back"))
+        check(via == "oops" or not outcome.splats(), explain(outcome, f"splats: {outcome.splats()}"))
+        self.tally[f"{action}: {'the program' if ended else 'the other'} ended the machine"] += not control
