@@ -220,6 +220,24 @@ is_built() {
 	[ -n "$2" ] && [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
 
+# ---- the kernel --------------------------------------------------------------------------
+
+# kernel_make TREE MAKE-ARGUMENT...: the kernel of TREE in $OBJ. ccache finds objects again in another
+# clone: no absolute paths in the hash.
+kernel_make() {
+	local tree=$1 cc=gcc
+	shift
+	command -v ccache >/dev/null && cc="ccache gcc"
+	CCACHE_BASEDIR=$WORK CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros \
+		make -C "$tree" O="$OBJ" -j"$JOBS" CC="$cc" "$@"
+}
+
+# $OBJ/.config.new becomes the configuration. An unchanged file keeps its time, or everything would
+# be built again.
+use_new_config() {
+	cmp -s "$OBJ/.config.new" "$OBJ/.config" || cp "$OBJ/.config.new" "$OBJ/.config"
+}
+
 # ---- the kernel's BPF selftests -----------------------------------------------------------
 
 CLANG=${CLANG:-clang-22}
