@@ -155,6 +155,23 @@ static int use_perf_event_ioctl(struct bpf_program *prog)
 	return ioctl(prepared_fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog)) ? -errno : 0;
 }
 
+/* As before there were links: the event is opened, and takes the program by an ioctl. */
+static int use_kprobe_ioctl(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_kprobe_opts, opts, .attach_mode = PROBE_ATTACH_MODE_PERF);
+
+	return result_of(bpf_program__attach_kprobe_opts(prog, "bpf_fentry_test1", &opts));
+}
+
+static int use_uprobe_ioctl(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts,
+		    .attach_mode = PROBE_ATTACH_MODE_PERF,
+		    .func_name = "uprobe_use_target");
+
+	return result_of(bpf_program__attach_uprobe_opts(prog, -1, "/proc/self/exe", 0, &opts));
+}
+
 static int use_link_update(struct bpf_program *prog)
 {
 	return bpf_link_update(bpf_link__fd(prepared_link), bpf_program__fd(prog), NULL);
@@ -239,6 +256,8 @@ static const struct door doors[] = {
 	{ "raw_tracepoint_open_tp_btf", "tp_btf", use_raw_tracepoint_open },
 	{ "raw_tracepoint_open_fentry", "fentry", use_raw_tracepoint_open },
 	{ "perf_event_ioctl", "perf_event", use_perf_event_ioctl, prepare_perf_event },
+	{ "perf_event_ioctl_kprobe", "kprobe", use_kprobe_ioctl },
+	{ "perf_event_ioctl_uprobe", "uprobe", use_uprobe_ioctl },
 	{ "link_update_iter", "iter", use_link_update, prepare_iter, "iter_replaced" },
 	{ "iter_create", "iter", use_iter_create, prepare_iter },
 	{ "iter_open", "iter", use_iter_open, prepare_pinned_iter },
