@@ -1,12 +1,24 @@
 # Front door of the harness: "make help" lists what there is.
 #
-# Variables: BASE (kernel series, default 7.3), BUILD (where everything is built, default
-# build/), LINUX (kernel source of your own: a tarball or a tree), FORCE=1, JOBS, ACCEL (auto,
-# kvm or tcg), TESTS (names of tests for "make test" and "make debug"), SEED (of what is drawn by lot).
+# Variables:
+#   BASE      kernel series (7.3)
+#   BUILD     where everything is built (build/)
+#   LINUX     kernel source of your own, a tarball or a tree; kept until LINUX=default
+#   FORCE=1   put work in the tree aside, take a source of another version
+#   JOBS      of a build (number of CPUs)
+#   ACCEL     auto, kvm or tcg (auto: what boots a guest here)
+#   TESTS     name of the tests to run, with wildcards (test, debug): TESTS='panic: *'
+#   SEED      of what is drawn by lot (test, abuse, debug); each run prints its own
+#   LOADS     number of random loads (test: 10000, debug: 20000)
+#   CYCLES    how often (dumps: 20, abuse: 200)
+#   RERUN=1   run tests again that have results (regress)
 
 BASE ?= 7.3
 BUILD ?= $(CURDIR)/build
 export BASE BUILD
+
+DRAWN = $(if $(SEED),--seed '$(SEED)')
+CHOSEN = $(DRAWN) $(if $(LOADS),--loads '$(LOADS)') $(if $(TESTS),'$(TESTS)')
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -15,6 +27,7 @@ export BASE BUILD
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n '/^# Variables/,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST)) | sed '1s/^/\n/'
 
 # ---- sources and patches ----
 
@@ -26,6 +39,11 @@ tools: ## check that the tools are there (INSTALL=1 installs what is missing)
 .PHONY: setup
 setup:
 	@scripts/tools --install
+
+# Before something is built for an hour.
+.PHONY: arguments
+arguments: setup
+	@vm/test --list $(if $(CYCLES),--cycles '$(CYCLES)') $(CHOSEN) >/dev/null
 
 .PHONY: source
 source: ## get the kernel source, verified (LINUX=path uses yours)
@@ -72,23 +90,23 @@ demo-panic: guest ## the same without a crash kernel: the program panics
 	@demo/run --panic
 
 .PHONY: test
-test: setup selftests check ## make check, then every gate and every real panic in VMs
-	@vm/test $(TESTS)
+test: setup arguments selftests check ## make check, then every gate and every real panic in VMs
+	@vm/test $(CHOSEN)
 
 .PHONY: dumps
-dumps: guest ## 20 crash dumps in a row, each read back (CYCLES=n for more or less)
+dumps: arguments guest ## 20 crash dumps in a row, each read back (CYCLES=n for more or less)
 	@vm/test --cycles $(or $(CYCLES),20) --jobs 1 'dump: bpf_crash_kexec(), process context'
 
 .PHONY: abuse
-abuse: guest ## all CPUs end the machine at once, CYCLES=n times (200); programs in every way to end it
-	@vm/test --everything --rounds $(or $(CYCLES),200) $(if $(SEED),--seed $(SEED)) 'abuse: *'
+abuse: arguments guest ## all CPUs end the machine at once, CYCLES=n times; programs in every way to end it
+	@vm/test --everything --rounds $(or $(CYCLES),200) $(DRAWN) 'abuse: *'
 
 # The ordinary kernel is the one that takes the dumps.
 .PHONY: debug
-debug: guest ## all tests, and LOADS=n random loads (20000), on a kernel with KASAN and lockdep
+debug: arguments guest ## all tests, and LOADS=n random loads, on a kernel with KASAN and lockdep
 	@KERNEL=debug scripts/kernel
 	@KERNEL=debug scripts/guest all
-	@KERNEL=debug vm/test --loads $(or $(LOADS),20000) $(if $(SEED),--seed $(SEED)) $(TESTS)
+	@KERNEL=debug vm/test --loads 20000 $(CHOSEN)
 
 .PHONY: regress
 regress: setup tree ## the kernel's own BPF selftests, without and with the series

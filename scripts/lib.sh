@@ -52,6 +52,8 @@ usage() {
 	sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
 }
 
+[[ $JOBS =~ ^[1-9][0-9]*$ ]] || usage_error "JOBS=$JOBS: a number of jobs is needed"
+
 note() {
 	printf 'note: %s\n' "$*"
 }
@@ -126,6 +128,14 @@ lock_work() {
 	mkdir -p "$WORK"
 	exec 9>"$WORK/.lock"
 	flock -n 9 || die "another run is working in $WORK (lock $WORK/.lock)"
+}
+
+# Whoever builds in $WORK or runs what is there, for as long as that takes. "make clean" waits for nobody,
+# and takes nothing away from anybody.
+hold_work() {
+	mkdir -p "$WORK"
+	exec 7>"$WORK/.in-use"
+	flock -n -s 7 || die "$WORK is being removed"
 }
 
 # git on a tree of ours: the user's settings (signing, whitespace, hooks) must not change

@@ -18,7 +18,7 @@ import checks
 from checks import check, explain
 
 CPUS = 4
-# How often a machine is started that dies of QEMU's emulation before the test begins.
+# How often a machine is started that does not boot: emulated ones with more CPUs than the host has are slow.
 ATTEMPTS = 3
 
 ACTIONS = ["panic", "crash-kexec", "halt", "restart", "power-off"]
@@ -104,17 +104,6 @@ FEW = [
 ]
 
 
-def died_of_emulation(outcome):
-    """Did the machine not even boot, or die before the crash tool had armed anything?
-
-    With more CPUs than the host has, QEMU's emulation now and then runs into the int3 of code that was just patched,
-    or takes so long that the kernel finds its timer broken.
-    """
-    armed = "crash: arming" in outcome.output or "crash: not arming" in outcome.output
-    return outcome.accel == "tcg" and not armed and (
-        not outcome.boot_seconds or "Oops: int3" in outcome.console)
-
-
 class Abuse:
     """The tests, on top of a Suite, which boots the machines."""
 
@@ -127,7 +116,7 @@ class Abuse:
             draw = random.Random(f"{self.seed}/{number}")
             dump, program = number % 2 == 0, draw.choice(["fentry", "fentry", "nmi"])
             mix = [draw.choice(ACTIONS) for _ in range(CPUS)]
-            name = f"abuse: all CPUs at once, round {number}, {program}{', with a crash kernel' if dump else ''}"
+            name = f"abuse: all CPUs at once, round {number}{', with a crash kernel' if dump else ''}"
             yield name, lambda n=number, p=program, m=mix, d=dump: self.mix(n, p, m, d)
         if not self.everything:
             for via, where, action in FEW:
@@ -154,9 +143,9 @@ class Abuse:
             append = " ".join(filter(None, [options.pop("append"), append]))
         for _ in range(ATTEMPTS):
             outcome = self.suite.boot(name, command, append=append, counters=True, **options)
-            if not died_of_emulation(outcome):
+            if outcome.boot_seconds or outcome.accel != "tcg":
                 break
-            self.tally["machines that QEMU's emulation ended before anything was armed"] += 1
+            self.tally["machines that did not boot, and were started again"] += 1
         return outcome
 
     def mix(self, number, program, mix, dump):
@@ -167,7 +156,7 @@ class Abuse:
                             append="apic_extnmi=all", smp=CPUS)
 
         def failed(reason):
-            return explain(outcome, f"{reason} (the CPUs were told: {' '.join(mix)})")
+            return explain(outcome, f"{reason} ({program}; the CPUs were told: {' '.join(mix)})")
 
         ends = {VERDICTS[action]: action for action in mix if action != "crash-kexec"}
         if dump and ("panic" in mix or "crash-kexec" in mix):

@@ -109,7 +109,8 @@ static __always_inline int say(enum crash_action what)
 	case MESSAGE_BAD_POINTER:
 		return SAY("%s %s %pks", (void *)token, (void *)1, (void *)-4096);
 	case MESSAGE_ODD_SIZE:
-		return VSAY("odd size %d", values, 4);
+		/* enough for the one value, and half of another one */
+		return VSAY("odd size %d", values, 12);
 	case MESSAGE_TOO_MANY:
 		return VSAY("too many %d", values, sizeof(values));
 	case MESSAGE_ONE_BYTE:
