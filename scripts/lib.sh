@@ -138,6 +138,18 @@ hold_work() {
 	flock -n -s 7 || die "$WORK is being removed"
 }
 
+# guest_commands NAME...: what mkinitramfs is told to put commands of this machine into the guest's /bin.
+guest_commands() {
+	local name file
+	for name; do
+		file=$(type -P "$name") || {
+			echo "$name is not there; scripts/tools --install gets it"
+			exit 1
+		}
+		echo "$file:bin/$name"
+	done
+}
+
 # git on a tree of ours: the user's settings (signing, whitespace, hooks) must not change
 # what we make.
 own_git() {

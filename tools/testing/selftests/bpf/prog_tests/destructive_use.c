@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sched.h>
+#include <bpf/libbpf_internal.h>
 #include <bpf/skel_internal.h>
 #include "cap_helpers.h"
 #include "destructive_loader.skel.h"
@@ -751,24 +752,32 @@ out:
 	return prog_fd;
 }
 
+struct loader_ctx {
+	struct bpf_loader_ctx ctx;
+	struct bpf_prog_desc prog;
+};
+
+static void init_loader_ctx(struct loader_ctx *ctx)
+{
+	memset(ctx, 0, sizeof(*ctx));
+	ctx->ctx.sz = sizeof(*ctx);
+	ctx->ctx.log_buf = (unsigned long)log_buf;
+	ctx->ctx.log_size = sizeof(log_buf);
+	ctx->ctx.log_level = 1;
+	log_buf[0] = '\0';
+}
+
 /* What the loader program says of the program that it loads. */
 static int run_loader(int fd)
 {
-	struct {
-		struct bpf_loader_ctx ctx;
-		struct bpf_prog_desc prog;
-	} ctx = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct loader_ctx ctx;
 	int err;
 
-	ctx.ctx.sz = sizeof(ctx);
-	ctx.ctx.log_buf = (unsigned long)log_buf;
-	ctx.ctx.log_size = sizeof(log_buf);
-	ctx.ctx.log_level = 1;
+	init_loader_ctx(&ctx);
 	opts.ctx_in = &ctx;
 	opts.ctx_size_in = sizeof(ctx);
 
-	log_buf[0] = '\0';
 	err = bpf_prog_test_run_opts(fd, &opts);
 	if (err)
 		return err;
@@ -780,6 +789,23 @@ static int run_loader(int fd)
 	return 0;
 }
 
+/* The loader of one destructive program is in @gen as long as the skeleton is there. */
+static struct destructive_loader *generate_loader(bool flag, struct gen_loader_opts *gen)
+{
+	struct destructive_loader *skel;
+
+	skel = destructive_loader__open();
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return NULL;
+	if (flag)
+		bpf_program__set_flags(skel->progs.halts, BPF_F_DESTRUCTIVE);
+	if (ASSERT_OK(bpf_object__gen_loader(skel->obj, gen), "gen_loader") &&
+	    ASSERT_OK(bpf_object__load(skel->obj), "generate"))
+		return skel;
+	destructive_loader__destroy(skel);
+	return NULL;
+}
+
 /*
  * The program calls a destructive kfunc, so that it loads tells that the flag came
  * through. The capability that counts is that of the process which runs the loader.
@@ -789,17 +815,11 @@ static void test_loader_flag(bool flag, int want_with_cap, int want_without_cap)
 	LIBBPF_OPTS(gen_loader_opts, gen);
 	struct destructive_loader *skel;
 	__u64 old_caps = 0;
-	int fd = -1;
+	int fd;
 
-	skel = destructive_loader__open();
-	if (!ASSERT_OK_PTR(skel, "open"))
+	skel = generate_loader(flag, &gen);
+	if (!skel)
 		return;
-	if (flag)
-		bpf_program__set_flags(skel->progs.halts, BPF_F_DESTRUCTIVE);
-	if (!ASSERT_OK(bpf_object__gen_loader(skel->obj, &gen), "gen_loader") ||
-	    !ASSERT_OK(bpf_object__load(skel->obj), "generate"))
-		goto out;
-
 	fd = load_loader(&gen);
 	if (!ASSERT_OK_FD(fd, "load_loader"))
 		goto out;
@@ -814,6 +834,109 @@ static void test_loader_flag(bool flag, int want_with_cap, int want_without_cap)
 out:
 	if (fd >= 0)
 		close(fd);
+	destructive_loader__destroy(skel);
+}
+
+/* The size of the signature of @gen, by the key in @dir. */
+static size_t sign_loader(const struct gen_loader_opts *gen, const char *dir, void *sig,
+			  size_t size)
+{
+	char path[64];
+	size_t written;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/loader", dir);
+	file = fopen(path, "w");
+	if (!ASSERT_OK_PTR(file, "open_loader"))
+		return 0;
+	written = fwrite(gen->insns, 1, gen->insns_sz, file);
+	written += fwrite(gen->data, 1, gen->data_sz, file);
+	if (!ASSERT_OK(fclose(file), "close_loader") ||
+	    !ASSERT_EQ(written, gen->insns_sz + gen->data_sz, "write_loader"))
+		return 0;
+	SYS(failed, "./sign-file -d sha256 %s/signing_key.pem %s/signing_key.pem %s", dir, dir,
+	    path);
+
+	snprintf(path, sizeof(path), "%s/loader.p7s", dir);
+	file = fopen(path, "r");
+	if (!ASSERT_OK_PTR(file, "open_signature"))
+		return 0;
+	size = fread(sig, 1, size, file);
+	fclose(file);
+	ASSERT_GT(size, 0, "read_signature");
+	return size;
+failed:
+	return 0;
+}
+
+/* As a light skeleton does it. */
+static int run_signed_loader(const struct gen_loader_opts *gen, void *sig, size_t sig_size)
+{
+	__u8 hash[SHA256_DIGEST_LENGTH];
+	struct loader_ctx ctx;
+	struct bpf_load_and_run_opts opts = {
+		.ctx = &ctx.ctx,
+		.data = gen->data,
+		.data_sz = gen->data_sz,
+		.insns = gen->insns,
+		.insns_sz = gen->insns_sz,
+		.signature = sig,
+		.signature_sz = sig_size,
+		.keyring_id = KEY_SPEC_SESSION_KEYRING,
+		.excl_prog_hash = hash,
+		.excl_prog_hash_sz = sizeof(hash),
+	};
+	int err;
+
+	init_loader_ctx(&ctx);
+	libbpf_sha256(gen->insns, gen->insns_sz, hash);
+	err = bpf_load_and_run(&opts);
+	if (err)
+		return err;
+	if (!ASSERT_GT(ctx.prog.prog_fd, 0, "prog_fd"))
+		return -EINVAL;
+	close(ctx.prog.prog_fd);
+	return 0;
+}
+
+/* A valid signature stands in for nothing, and takes nothing away. */
+static void test_loader_signed(bool flag, int want_with_cap, int want_without_cap)
+{
+	LIBBPF_OPTS(gen_loader_opts, gen, .gen_hash = true);
+	char dir[] = "/tmp/destructive_use.XXXXXX";
+	struct destructive_loader *skel;
+	__u64 old_caps = 0;
+	__u8 sig[8192];
+	size_t size;
+
+	skel = generate_loader(flag, &gen);
+	if (!skel)
+		return;
+	if (!ASSERT_OK_PTR(mkdtemp(dir), "mkdtemp"))
+		goto out;
+	/* possess the session's keyring */
+	syscall(__NR_request_key, "keyring", "_uid.0", NULL, KEY_SPEC_SESSION_KEYRING);
+	SYS(out_dir, "./verify_sig_setup.sh setup %s >/dev/null", dir);
+	size = sign_loader(&gen, dir, sig, sizeof(sig));
+	if (!size)
+		goto out_keys;
+
+	ASSERT_EQ(run_signed_loader(&gen, sig, size), want_with_cap, "with_cap");
+	if (want_with_cap == -EACCES)
+		ASSERT_HAS_SUBSTR(log_buf, MSG_CALL, "with_cap_log");
+	if (drop_cap(&old_caps)) {
+		ASSERT_EQ(run_signed_loader(&gen, sig, size), want_without_cap, "without_cap");
+		restore_caps(old_caps);
+	}
+	/* the signature is looked at */
+	((char *)gen.data)[gen.data_sz - 1] ^= 1;
+	ASSERT_EQ(run_signed_loader(&gen, sig, size), -EKEYREJECTED, "changed_loader");
+out_keys:
+	SYS_NOFAIL("./verify_sig_setup.sh cleanup %s", dir);
+	goto out;
+out_dir:
+	rmdir(dir);
+out:
 	destructive_loader__destroy(skel);
 }
 
@@ -948,6 +1071,10 @@ void serial_test_destructive_use(void)
 		test_loader_flag(true, 0, -EPERM);
 	if (test__start_subtest("loader_without_flag"))
 		test_loader_flag(false, -EACCES, -EACCES);
+	if (test__start_subtest("loader_signed_with_flag"))
+		test_loader_signed(true, 0, -EPERM);
+	if (test__start_subtest("loader_signed_without_flag"))
+		test_loader_signed(false, -EACCES, -EACCES);
 
 	if (test__start_subtest("flags"))
 		test_flags();
