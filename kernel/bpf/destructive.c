@@ -142,7 +142,8 @@ struct bpf_prog *bpf_prog_get_to_run(u32 ufd)
 /* What destructive kfuncs are at work on this CPU. */
 enum {
 	AT_WORK_PRINTING = 1 << 0,	/* comes back soon */
-	AT_WORK_ENDING = 1 << 1,	/* ends the machine, or finds that it cannot */
+	AT_WORK_POWERING_OFF = 1 << 1,	/* puts it into motion, and comes back */
+	AT_WORK_ENDING = 1 << 2,	/* ends the machine, or finds that it cannot */
 };
 
 static DEFINE_PER_CPU(unsigned int, bpf_destructive_at_work);
@@ -461,7 +462,9 @@ __bpf_kfunc void bpf_halt(struct bpf_prog_aux *aux)
  * and no user space is asked. If the platform cannot restart, the machine halts.
  *
  * Context: Any, including NMI and hard interrupts. With a lock of the scheduler
- * or of a console held the same holds as with bpf_vpanic().
+ * or of a console held the same holds as with bpf_vpanic(). As in panic(), x86
+ * may register an NMI handler, under a lock, to stop the other CPUs: an NMI that
+ * hits this CPU while it holds that lock must not call this.
  *
  * Return: Normally not at all. It returns, having done nothing, on a CPU that is
  * in panic(), crash_kexec() or another kfunc that ends the machine. On a CPU that
@@ -498,7 +501,7 @@ __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
 	static atomic_t under_way;
 	int ret = -EBUSY;
 
-	if (!bpf_destructive_enter(AT_WORK_PRINTING))
+	if (!bpf_destructive_enter(AT_WORK_POWERING_OFF))
 		return ret;
 
 	if (!atomic_xchg(&under_way, 1)) {
@@ -507,7 +510,7 @@ __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
 	}
 	/* On this CPU in any case: the one that came first may be stuck. */
 	irq_work_queue(this_cpu_ptr(&power_off_irq_work));
-	bpf_destructive_leave(AT_WORK_PRINTING);
+	bpf_destructive_leave(AT_WORK_POWERING_OFF);
 	return ret;
 }
 
@@ -538,17 +541,17 @@ __bpf_kfunc int bpf_crash_kexec(struct bpf_prog_aux *aux)
 
 	if (!kexec_crash_loaded())
 		return -ENOENT;
-	if (panic_in_progress() || atomic_read(&panic_redirect_cpu) != PANIC_CPU_INVALID ||
-	    !bpf_destructive_enter(AT_WORK_ENDING))
-		return -EBUSY;
-
 	/* No interrupt shall find this CPU busy with what then fails. */
 	local_irq_save(flags);
+	if (panic_in_progress() || atomic_read(&panic_redirect_cpu) != PANIC_CPU_INVALID ||
+	    !bpf_destructive_enter(AT_WORK_ENDING))
+		goto out;
+
 	bpf_destructive_announce(aux, "crash dump");
 	crash_kexec(NULL);
-	local_irq_restore(flags);
-
 	bpf_destructive_leave(AT_WORK_ENDING);
+out:
+	local_irq_restore(flags);
 	return -EBUSY;
 }
 #endif

@@ -226,26 +226,29 @@ static __always_inline int crash_if_ours(void)
 	return 0;
 }
 
-/* statfs(2) is called by nobody else here, and passes vfs_statfs(). */
-SEC("?kprobe/vfs_statfs")
+/*
+ * statfs(2) is called by nobody else here, and passes security_sb_statfs(), which
+ * no compiler inlines: its caller is in another file.
+ */
+SEC("?kprobe/security_sb_statfs")
 int kprobe(struct pt_regs *ctx)
 {
 	return crash_if_ours();
 }
 
-SEC("?kretprobe/vfs_statfs")
+SEC("?kretprobe/security_sb_statfs")
 int kretprobe(struct pt_regs *ctx)
 {
 	return crash_if_ours();
 }
 
-SEC("?kprobe.multi/vfs_statfs")
+SEC("?kprobe.multi/security_sb_statfs")
 int kprobe_multi(struct pt_regs *ctx)
 {
 	return crash_if_ours();
 }
 
-SEC("?kprobe.session/vfs_statfs")
+SEC("?kprobe.session/security_sb_statfs")
 int kprobe_session(struct pt_regs *ctx)
 {
 	return crash_if_ours();
@@ -300,19 +303,19 @@ int BPF_PROG(crash_kexec_2022, struct pt_regs *regs, long id)
 	return 0;
 }
 
-SEC("?fentry/vfs_statfs")
+SEC("?fentry/security_sb_statfs")
 int fentry(void *ctx)
 {
 	return crash_if_ours();
 }
 
-SEC("?fexit/vfs_statfs")
+SEC("?fexit/security_sb_statfs")
 int fexit(void *ctx)
 {
 	return crash_if_ours();
 }
 
-SEC("?fsession/vfs_statfs")
+SEC("?fsession/security_sb_statfs")
 int fsession(void *ctx)
 {
 	return crash_if_ours();
@@ -382,7 +385,7 @@ static int timer_callback(void *map, int *key, struct timer_elem *elem)
 }
 
 /* The callback runs in a soft interrupt. */
-SEC("?fentry/vfs_statfs")
+SEC("?fentry/security_sb_statfs")
 int timer(void *ctx)
 {
 	struct timer_elem *elem;
@@ -415,7 +418,7 @@ static int wq_callback(void *map, int *key, void *value)
 	return crash();
 }
 
-SEC("?fentry/vfs_statfs")
+SEC("?fentry/security_sb_statfs")
 int workqueue(void *ctx)
 {
 	struct wq_elem *elem;
@@ -467,5 +470,14 @@ int nested(void *ctx)
 		return 0;
 	nested_result = bpf_pr_emerg("nested message");
 	bpf_panic("nested");
+	return 0;
+}
+
+/* In bpf_pr_emerg() of another program. */
+SEC("?fentry/bpf_bprintf_prepare")
+int nested_power_off(void *ctx)
+{
+	if (armed)
+		nested_result = bpf_power_off();
 	return 0;
 }

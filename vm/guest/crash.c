@@ -327,18 +327,18 @@ struct plan {
 	const struct via *via;
 	const char *on;
 	const char *token;
+	const char *nested;
 	int action;
 	int message;
 	int mix[MIX_CPUS];
 	int mixed;
 	bool control;
 	bool race;
-	bool nested;
 };
 
 static int load_and_attach(const struct plan *plan)
 {
-	struct bpf_program *prog;
+	struct bpf_program *prog, *nested = NULL;
 	int err;
 
 	skel = crash__open();
@@ -364,14 +364,16 @@ static int load_and_attach(const struct plan *plan)
 			return err;
 	}
 	make_destructive(prog);
-	if (plan->nested)
-		make_destructive(skel->progs.nested);
+	if (plan->nested) {
+		nested = bpf_object__find_program_by_name(skel->obj, plan->nested);
+		make_destructive(nested);
+	}
 	err = crash__load(skel);
 	if (err)
 		return err;
 	err = identify("crash", prog);
-	if (!err && plan->nested)
-		err = attach(skel->progs.nested);
+	if (!err && nested)
+		err = attach(nested);
 	return err ?: attach(prog);
 }
 
@@ -445,7 +447,8 @@ static void trigger_on_all_cpus(void)
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: crash [--control] [--race] [--mix ACTION,...] [--nested] [--cpu N] [--uid N]\n"
+		"usage: crash [--control] [--race] [--mix ACTION,...] [--nested | --nested-power-off]\n"
+		"             [--cpu N] [--uid N]\n"
 		"             [--action ACTION] [--message KIND] [--token TOKEN] [--on NAME --via WAY]\n"
 		"             [--force] PROGRAM\n"
 		"  Ends this machine from a BPF program. Refuses to run outside the test VM.\n"
@@ -453,6 +456,7 @@ static void usage(FILE *to)
 		"  --race     all CPUs run the program at the moment that it is armed\n"
 		"  --mix      what each CPU does; they wait for each other, and do it at once\n"
 		"  --nested   a second program calls bpf_panic() inside the first one's call\n"
+		"  --nested-power-off   it calls bpf_power_off()\n"
 		"  --cpu      run on this CPU\n"
 		"  --uid      load as this user, with all capabilities kept\n"
 		"  --on       the function or tracepoint for program on_function or on_tracepoint\n"
@@ -549,6 +553,7 @@ int main(int argc, char **argv)
 		{ "race", no_argument, NULL, 'r' },
 		{ "mix", required_argument, NULL, 'x' },
 		{ "nested", no_argument, NULL, 'n' },
+		{ "nested-power-off", no_argument, NULL, 'N' },
 		{ "cpu", required_argument, NULL, 'p' },
 		{ "uid", required_argument, NULL, 'u' },
 		{ "action", required_argument, NULL, 'a' },
@@ -576,7 +581,10 @@ int main(int argc, char **argv)
 			good = parse_mix(&plan, optarg) && good;
 			break;
 		case 'n':
-			plan.nested = true;
+			plan.nested = "nested";
+			break;
+		case 'N':
+			plan.nested = "nested_power_off";
 			break;
 		case 'p':
 			if (run_on_cpu(atoi(optarg)))
