@@ -98,7 +98,7 @@ int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
 
 /**
  * bpf_check_destructive_use() - Decide whether the caller may make a program run.
- * @prog: The program that the caller wants to attach or run.
+ * @prog: The program that the caller wants to attach or run, or NULL.
  *
  * A file descriptor of a destructive program can get to a process that could not
  * have loaded the program: through bpffs, a Unix socket, or by the program's id.
@@ -109,7 +109,7 @@ int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
  */
 int bpf_check_destructive_use(const struct bpf_prog *prog)
 {
-	if (!prog->aux->destructive || capable(CAP_SYS_BOOT))
+	if (!prog || !prog->aux->destructive || capable(CAP_SYS_BOOT))
 		return 0;
 	return -EPERM;
 }
@@ -153,6 +153,12 @@ static bool ending_on_this_cpu(void)
 {
 	return panic_on_this_cpu() ||
 	       atomic_read(&panic_redirect_cpu) == raw_smp_processor_id();
+}
+
+/* Is a panic() on its way to another CPU? It came first, but panic_cpu is still free. */
+static bool panic_is_redirected(void)
+{
+	return atomic_read(&panic_redirect_cpu) != PANIC_CPU_INVALID;
 }
 
 /*
@@ -238,7 +244,7 @@ static void __noreturn end_machine(void (*action)(void))
 static void halt_irq_work(struct irq_work *work)
 {
 	/* A panic() that came in between goes on as it is configured. */
-	if (!ending_on_this_cpu())
+	if (!ending_on_this_cpu() && !panic_is_redirected())
 		end_machine(machine_halt);
 }
 
@@ -320,8 +326,8 @@ __bpf_kfunc_start_defs();
  * with the unformatted @fmt__str and the error.
  *
  * Where several CPUs call this at once, more than one may name its program and
- * the CPU, and one of them panics: the one that the stack trace below the panic
- * line names.
+ * the CPU, and one of them panics: the one with the message of the panic line,
+ * and, where panic() prints one, the stack trace below it.
  *
  * Context: Any, including NMI and hard interrupts. With a lock of the scheduler
  * or of a console held it is as good as panic() is there: the machine ends, a
@@ -424,8 +430,10 @@ leave:
  * @aux: The calling program, passed by the verifier.
  *
  * Prints one line that names the calling program, stops the other CPUs and halts
- * this one, until somebody resets the machine or switches it off. Nothing is
- * synced, no driver and no user space is asked, and the memory stays as it is.
+ * this one with machine_halt(). On x86 and most others it then stands still, with
+ * its memory as it is, until somebody resets it or switches it off; some platforms
+ * (hypervisors' guests, riscv) switch it off themselves. Nothing is synced, no
+ * driver and no user space is asked.
  *
  * Context: Any. In NMI context, which on x86 includes kprobes that are neither
  * on a function's entry nor optimized, it is deferred to a hard interrupt on the
@@ -436,11 +444,12 @@ leave:
  *
  * Return: Normally not at all, except in NMI context. It returns, having done
  * nothing, on a CPU that is in panic(), crash_kexec() or another kfunc that ends
- * the machine. On a CPU that loses against another one it does not return.
+ * the machine, and on all CPUs while panic_force_cpu= sends a panic() to another
+ * one. On a CPU that loses against another one it does not return.
  */
 __bpf_kfunc void bpf_halt(struct bpf_prog_aux *aux)
 {
-	if (!bpf_destructive_enter(AT_WORK_ENDING))
+	if (panic_is_redirected() || !bpf_destructive_enter(AT_WORK_ENDING))
 		return;
 
 	if (!in_nmi()) {
@@ -467,12 +476,13 @@ __bpf_kfunc void bpf_halt(struct bpf_prog_aux *aux)
  * hits this CPU while it holds that lock must not call this.
  *
  * Return: Normally not at all. It returns, having done nothing, on a CPU that is
- * in panic(), crash_kexec() or another kfunc that ends the machine. On a CPU that
- * loses against another one it does not return.
+ * in panic(), crash_kexec() or another kfunc that ends the machine, and on all CPUs
+ * while panic_force_cpu= sends a panic() to another one. On a CPU that loses against
+ * another one it does not return.
  */
 __bpf_kfunc void bpf_restart(struct bpf_prog_aux *aux)
 {
-	if (!bpf_destructive_enter(AT_WORK_ENDING))
+	if (panic_is_redirected() || !bpf_destructive_enter(AT_WORK_ENDING))
 		return;
 
 	bpf_destructive_announce(aux, "restart");
@@ -530,7 +540,8 @@ __bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
  *
  * Return: Not at all if the crash kernel was started. Otherwise there is none,
  * or it cannot be used now, and the program goes on. -EBUSY also tells that
- * kexec is at work, loading a kernel for instance.
+ * kexec is at work, loading a kernel for instance; the line is in the log all
+ * the same, and a CPU that panics in the moment before the return has stopped.
  *
  * * -ENOENT	- No crash kernel is loaded.
  * * -EBUSY	- This or another CPU is ending the machine already.
@@ -541,9 +552,9 @@ __bpf_kfunc int bpf_crash_kexec(struct bpf_prog_aux *aux)
 
 	if (!kexec_crash_loaded())
 		return -ENOENT;
-	/* No interrupt shall find this CPU busy with what then fails. */
+	/* No interrupt, but for an NMI, shall find this CPU busy with what then fails. */
 	local_irq_save(flags);
-	if (panic_in_progress() || atomic_read(&panic_redirect_cpu) != PANIC_CPU_INVALID ||
+	if (panic_in_progress() || panic_is_redirected() ||
 	    !bpf_destructive_enter(AT_WORK_ENDING))
 		goto out;
 

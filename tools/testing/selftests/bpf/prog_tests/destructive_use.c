@@ -5,6 +5,7 @@
  * that they have the flag.
  */
 #include <test_progs.h>
+#include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -104,7 +105,12 @@ static int close_fd_of(int fd)
 	return 0;
 }
 
-static int open_cpu_clock(void)
+static int open_perf_event(struct perf_event_attr *attr)
+{
+	return syscall(__NR_perf_event_open, attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static int prepare_perf_event(struct bpf_program *prog)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -114,13 +120,36 @@ static int open_cpu_clock(void)
 		.disabled = 1,
 	};
 
-	return syscall(__NR_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	prepared_fd = open_perf_event(&attr);
+	return prepared_fd < 0 ? -errno : 0;
 }
 
-static int prepare_perf_event(struct bpf_program *prog)
+/* On one of two variables that nobody writes to. */
+static struct perf_event_attr breakpoint_attr(int where)
 {
-	prepared_fd = open_cpu_clock();
-	return prepared_fd < 0 ? -errno : 0;
+	static __u64 watched[2];
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = (unsigned long)&watched[where],
+		.bp_len = HW_BREAKPOINT_LEN_8,
+		.sample_period = 1,
+		.disabled = 1,
+	};
+
+	return attr;
+}
+
+/* A breakpoint that has the program already, and waits for what never happens. */
+static int prepare_breakpoint(struct bpf_program *prog)
+{
+	struct perf_event_attr attr = breakpoint_attr(1);
+
+	prepared_fd = open_perf_event(&attr);
+	if (prepared_fd < 0)
+		return -errno;
+	return ioctl(prepared_fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog)) ? -errno : 0;
 }
 
 static int prepare_iter(struct bpf_program *prog)
@@ -154,6 +183,14 @@ static int use_perf_event_link(struct bpf_program *prog)
 static int use_perf_event_ioctl(struct bpf_program *prog)
 {
 	return ioctl(prepared_fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog)) ? -errno : 0;
+}
+
+/* Moves the breakpoint, and with it the program that it has. */
+static int use_perf_event_modify(struct bpf_program *prog)
+{
+	struct perf_event_attr attr = breakpoint_attr(0);
+
+	return ioctl(prepared_fd, PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attr) ? -errno : 0;
 }
 
 /* As before there were links: the event is opened, and takes the program by an ioctl. */
@@ -259,6 +296,7 @@ static const struct door doors[] = {
 	{ "perf_event_ioctl", "perf_event", use_perf_event_ioctl, prepare_perf_event },
 	{ "perf_event_ioctl_kprobe", "kprobe", use_kprobe_ioctl },
 	{ "perf_event_ioctl_uprobe", "uprobe", use_uprobe_ioctl },
+	{ "perf_event_modify", "perf_event", use_perf_event_modify, prepare_breakpoint },
 	{ "link_update_iter", "iter", use_link_update, prepare_iter, "iter_replaced" },
 	{ "iter_create", "iter", use_iter_create, prepare_iter },
 	{ "iter_open", "iter", use_iter_open, prepare_pinned_iter },
@@ -340,6 +378,38 @@ static void test_door(const struct door *door)
 	pass_door(door, false, true);
 	pass_door(door, true, true);
 	pass_door(door, true, false);
+}
+
+static int use_kprobe_of_tracefs(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_kprobe_opts, opts, .attach_mode = PROBE_ATTACH_MODE_LEGACY);
+
+	return result_of(bpf_program__attach_kprobe_opts(prog, "bpf_fentry_test1", &opts));
+}
+
+static int use_uprobe_of_tracefs(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts,
+		    .attach_mode = PROBE_ATTACH_MODE_LEGACY,
+		    .func_name = "uprobe_use_target");
+
+	return result_of(bpf_program__attach_uprobe_opts(prog, -1, "/proc/self/exe", 0, &opts));
+}
+
+/* Events that others can widen take no program that has the flag, whoever attaches it. */
+static void test_tracefs(const char *name, int (*use)(struct bpf_program *prog))
+{
+	struct destructive_use *skel;
+	struct bpf_program *prog;
+	int flag;
+
+	for (flag = 0; flag < 2; flag++) {
+		skel = load_prog(name, flag, &prog);
+		if (!skel)
+			return;
+		ASSERT_EQ(use(prog), flag ? -EINVAL : 0, flag ? "flag" : "no flag");
+		destructive_use__destroy(skel);
+	}
 }
 
 /* BPF_PROG_ATTACH has no check, for it takes no program that can have the flag. */
@@ -1036,6 +1106,10 @@ void serial_test_destructive_use(void)
 		if (test__start_subtest(doors[i].name))
 			test_door(&doors[i]);
 
+	if (test__start_subtest("kprobe_of_tracefs"))
+		test_tracefs("kprobe", use_kprobe_of_tracefs);
+	if (test__start_subtest("uprobe_of_tracefs"))
+		test_tracefs("uprobe", use_uprobe_of_tracefs);
 	if (test__start_subtest("prog_attach"))
 		test_prog_attach();
 	if (test__start_subtest("other_fds"))

@@ -81,11 +81,21 @@ int exception(void *ctx)
 	return 0;
 }
 
-/* One of the few places where a program has registers that crash_kexec() takes. */
+/* One of the few places where a program has real registers that crash_kexec() takes. */
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(tp_btf__crash_kexec, struct pt_regs *regs, long id)
 {
 	maybe_crash(regs);
+	return 0;
+}
+
+/* It also takes registers that a program has made up. */
+SEC("?fentry/bpf_fentry_test1")
+int fentry_made_up__crash_kexec(void *ctx)
+{
+	struct pt_regs regs = {};
+
+	maybe_crash(&regs);
 	return 0;
 }
 

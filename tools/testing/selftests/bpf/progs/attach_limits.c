@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs that may not be attached everywhere, because of a helper that they
+ * call or of how far they reach into their context, and plain ones that may.
+ * prog_tests/attach_limits.c has them tail call and extend each other.
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char _license[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} callees SEC(".maps");
+
+/* The first eight bytes behind a pointer, or of the registers of a kprobe. */
+#define FIRST(ptr) (*(volatile __u64 *)(ptr))
+
+SEC("?kprobe")
+int kprobe_plain(struct pt_regs *ctx)
+{
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?kprobe")
+int kprobe_override(struct pt_regs *ctx)
+{
+	bpf_override_return(ctx, 0);
+	return 0;
+}
+
+SEC("?freplace")
+int ext_override(struct pt_regs *ctx)
+{
+	bpf_override_return(ctx, 0);
+	return 0;
+}
+
+SEC("?kprobe")
+int kprobe_write(struct pt_regs *ctx)
+{
+	FIRST(ctx) = 0;
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?raw_tp.w/task_newtask")
+int tp_plain(struct bpf_raw_tracepoint_args *ctx)
+{
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?raw_tp.w/task_newtask")
+int tp_write(struct bpf_raw_tracepoint_args *ctx)
+{
+	FIRST(ctx->args[0]) = 0;
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?freplace")
+int ext_tp_write(struct bpf_raw_tracepoint_args *ctx)
+{
+	FIRST(ctx->args[0]) = 0;
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int iter_plain(struct bpf_iter__bpf_map_elem *ctx)
+{
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int iter_read(struct bpf_iter__bpf_map_elem *ctx)
+{
+	void *key = ctx->key;
+
+	if (key)
+		(void)FIRST(key);
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int iter_write(struct bpf_iter__bpf_map_elem *ctx)
+{
+	void *value = ctx->value;
+
+	if (value)
+		FIRST(value) = 0;
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
