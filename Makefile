@@ -65,7 +65,7 @@ apply: ## put the series on a git tree of yours (TREE=path)
 check: setup tree ## everything that needs no virtual machine (CHECKS="..." for some only)
 	@scripts/kernel config
 	@scripts/check $(CHECKS)
-	@tests/harness/run
+	$(if $(CHECKS),,@tests/harness/run)
 
 # ---- kernel, guest and virtual machine ----
 
@@ -82,11 +82,11 @@ selftests: kernel ## build what runs in the guest, the kernel's selftests too
 	@scripts/guest all
 
 .PHONY: demo
-demo: guest ## a kernel bug check fires, a BPF program takes a crash dump there
+demo: arguments guest ## a kernel bug check fires, a BPF program takes a crash dump there
 	@demo/run
 
 .PHONY: demo-panic
-demo-panic: guest ## the same without a crash kernel: the program panics
+demo-panic: arguments guest ## the same without a crash kernel: the program panics
 	@demo/run --panic
 
 .PHONY: test
@@ -113,7 +113,7 @@ regress: setup tree ## the kernel's own BPF selftests, without and with the seri
 	@scripts/regress
 
 .PHONY: shell
-shell: guest ## a shell in the guest ('exit' powers off)
+shell: arguments guest ## a shell in the guest ('exit' powers off)
 	@vm/run --shell --name shell
 
 # ---- cleaning ----

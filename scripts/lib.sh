@@ -54,6 +54,14 @@ usage() {
 
 [[ $JOBS =~ ^[1-9][0-9]*$ ]] || usage_error "JOBS=$JOBS: a number of jobs is needed"
 
+# A directory of the calling script, which has "trap remove_scratch EXIT". A child that is killed before
+# bash has reset its traps would run this, too.
+SCRATCH=
+remove_scratch() {
+	[ "$BASHPID" = "$$" ] || return 0
+	[ -z "$SCRATCH" ] || rm -rf "$SCRATCH"
+}
+
 note() {
 	printf 'note: %s\n' "$*"
 }

@@ -448,7 +448,8 @@ class Machine:
     def run_once(self):
         for path in [self.kernel, *self.initrd]:
             if not os.path.exists(path):
-                raise HarnessError(f"{path} is not there; 'make kernel selftests' builds it")
+                target = "selftests" if "selftests" in os.path.basename(path) else "guest"
+                raise HarnessError(f"{path} is not there; 'make {target}' builds it")
         if not shutil.which(self.arch["qemu"]):
             raise HarnessError(f"{self.arch['qemu']} is not there: "
                                f"apt-get install {self.arch['package']}")
