@@ -7,7 +7,7 @@
 #include "attach_limits.skel.h"
 
 static struct attach_limits *load(const char *name, struct bpf_program **prog, int callees,
-				  struct bpf_program *target, int *err)
+				  struct bpf_program *target, const char *func, int *err)
 {
 	struct attach_limits *skel;
 
@@ -24,7 +24,8 @@ static struct attach_limits *load(const char *name, struct bpf_program **prog, i
 		goto out;
 	if (target &&
 	    !ASSERT_OK(bpf_program__set_attach_target(*prog, bpf_program__fd(target),
-						      bpf_program__name(target)), "set_target"))
+						      func ?: bpf_program__name(target)),
+		       "set_target"))
 		goto out;
 
 	*err = attach_limits__load(skel);
@@ -40,7 +41,7 @@ static struct attach_limits *load_good(const char *name, struct bpf_program **pr
 	struct attach_limits *skel;
 	int err;
 
-	skel = load(name, prog, -1, target, &err);
+	skel = load(name, prog, -1, target, NULL, &err);
 	if (!skel || ASSERT_OK(err, name))
 		return skel;
 	attach_limits__destroy(skel);
@@ -72,7 +73,7 @@ static void tail_call(const char *caller, const char *callee, int want)
 	if (!ASSERT_OK_FD(fd, "map_create"))
 		goto out;
 	ASSERT_OK(bpf_map_update_elem(fd, &key, &prog_fd, 0), "first_update");
-	skel = load(caller, &prog, fd, NULL, &err);
+	skel = load(caller, &prog, fd, NULL, NULL, &err);
 	if (skel)
 		ASSERT_EQ(err, want, "load");
 	close(fd);
@@ -138,13 +139,74 @@ static void test_ext(const char *ext, const char *plain, const char *more)
 	attach_limits__destroy(plain_skel);
 }
 
+/* The function has the name of an iterator, and an extension of it would be taken for one. */
+static void test_ext_iter(void)
+{
+	struct attach_limits *skel, *ext_skel;
+	struct bpf_program *prog, *ext;
+	int err;
+
+	skel = load_good("iter_named", &prog, NULL);
+	if (!skel)
+		return;
+
+	ext_skel = load("ext_iter", &ext, -1, prog, "bpf_iter_bpf_map_elem", &err);
+	if (ext_skel)
+		ASSERT_EQ(err, -EINVAL, "load");
+	attach_limits__destroy(ext_skel);
+	attach_limits__destroy(skel);
+}
+
+/* @from is attached to a map whose keys and values are just big enough for each. */
+static void update_iter(const char *from, const char *to, int want)
+{
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
+	struct attach_limits *skel, *new_skel = NULL;
+	union bpf_iter_link_info linfo = {};
+	struct bpf_program *prog, *new_prog;
+	struct bpf_link *link = NULL;
+	int fd;
+
+	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "iterated", sizeof(__u64), sizeof(__u64), 1, NULL);
+	if (!ASSERT_OK_FD(fd, "map_create"))
+		return;
+	linfo.map.map_fd = fd;
+	opts.link_info = &linfo;
+	opts.link_info_len = sizeof(linfo);
+
+	skel = load_good(from, &prog, NULL);
+	if (!skel)
+		goto out;
+	new_skel = load_good(to, &new_prog, NULL);
+	if (!new_skel)
+		goto out;
+	link = bpf_program__attach_iter(prog, &opts);
+	if (!ASSERT_OK_PTR(link, "attach_iter"))
+		goto out;
+	ASSERT_EQ(bpf_link_update(bpf_link__fd(link), bpf_program__fd(new_prog), NULL), want,
+		  to);
+out:
+	bpf_link__destroy(link);
+	attach_limits__destroy(new_skel);
+	attach_limits__destroy(skel);
+	close(fd);
+}
+
+static void test_update_iter(const char *more)
+{
+	update_iter("iter_plain", "iter_plain", 0);
+	update_iter(more, more, 0);
+	update_iter(more, "iter_plain", 0);
+	update_iter("iter_plain", more, -EINVAL);
+}
+
 static bool has_override(void)
 {
 	struct attach_limits *skel;
 	struct bpf_program *prog;
 	int err = -EINVAL;
 
-	skel = load("kprobe_override", &prog, -1, NULL, &err);
+	skel = load("kprobe_override", &prog, -1, NULL, NULL, &err);
 	attach_limits__destroy(skel);
 	return !err;
 }
@@ -168,4 +230,12 @@ void test_attach_limits(void)
 		test_tail_call("iter_plain", "iter_write");
 	if (test__start_subtest("ext_tp_write"))
 		test_ext("ext_tp_write", "tp_plain", "tp_write");
+	if (test__start_subtest("tail_call_syscall_write"))
+		test_tail_call("syscall_plain", "syscall_write");
+	if (test__start_subtest("ext_iter"))
+		test_ext_iter();
+	if (test__start_subtest("update_iter_read"))
+		test_update_iter("iter_read");
+	if (test__start_subtest("update_iter_write"))
+		test_update_iter("iter_write");
 }

@@ -99,3 +99,52 @@ int iter_write(struct bpf_iter__bpf_map_elem *ctx)
 	bpf_tail_call(ctx, &callees, 0);
 	return 0;
 }
+
+/*
+ * A function of an iterator that has the name of one, and pointers for arguments
+ * where the context of one has them.
+ */
+__noinline int bpf_iter_bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx __arg_ctx,
+				     struct bpf_iter__bpf_map_elem *map __arg_ctx,
+				     struct bpf_iter__bpf_map_elem *key __arg_ctx,
+				     struct bpf_iter__bpf_map_elem *value __arg_ctx)
+{
+	/* keep the call, and what it passes */
+	asm volatile ("" :: "r"(ctx), "r"(map), "r"(key), "r"(value));
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int iter_named(struct bpf_iter__bpf_map_elem *ctx)
+{
+	bpf_iter_bpf_map_elem(ctx, ctx, ctx, ctx);
+	return 0;
+}
+
+SEC("?freplace")
+int ext_iter(struct bpf_iter__bpf_map_elem *ctx __arg_ctx,
+	     struct bpf_iter__bpf_map_elem *map __arg_ctx,
+	     struct bpf_iter__bpf_map_elem *key __arg_ctx,
+	     struct bpf_iter__bpf_map_elem *value __arg_ctx)
+{
+	void *buffer = ctx->value;
+
+	if (buffer)
+		FIRST(buffer) = 0;
+	return 0;
+}
+
+SEC("?syscall")
+int syscall_plain(void *ctx)
+{
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?syscall")
+int syscall_write(void *ctx)
+{
+	FIRST(ctx) = 0;
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
