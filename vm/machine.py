@@ -192,6 +192,10 @@ class Outcome:
         text = RE_PANIC.split(self.console, maxsplit=1)[0]
         return [text[m.start():].splitlines()[0] for m in RE_SPLAT.finditer(text)]
 
+    def ended_from_outside(self):
+        """Did somebody on this side end QEMU by a signal, with Ctrl-C for instance?"""
+        return any(e["event"] == "SHUTDOWN" and e["data"].get("reason") == "host-signal" for e in self.events)
+
     def executed_old_code(self):
         """Did the CPU trap on an int3 that was not there any more?
 
