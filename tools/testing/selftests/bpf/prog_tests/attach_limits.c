@@ -185,6 +185,8 @@ static void update_iter(const char *from, const char *to, int want)
 		goto out;
 	ASSERT_EQ(bpf_link_update(bpf_link__fd(link), bpf_program__fd(new_prog), NULL), want,
 		  to);
+	/* The map is still big enough for the first one. */
+	ASSERT_OK(bpf_link_update(bpf_link__fd(link), bpf_program__fd(prog), NULL), "back");
 out:
 	bpf_link__destroy(link);
 	attach_limits__destroy(new_skel);
@@ -215,10 +217,13 @@ void test_attach_limits(void)
 {
 	if (test__start_subtest("ext_override")) {
 		/* CONFIG_BPF_KPROBE_OVERRIDE */
-		if (has_override())
+		if (has_override()) {
 			test_ext("ext_override", "kprobe_plain", "kprobe_override");
-		else
+			/* One that does less does no harm. */
+			extend("ext_kprobe", "kprobe_override", "kprobe_override", 0);
+		} else {
 			test__skip();
+		}
 	}
 	if (test__start_subtest("tail_call_write_ctx"))
 		test_tail_call("kprobe_plain", "kprobe_write");
@@ -232,6 +237,8 @@ void test_attach_limits(void)
 		test_ext("ext_tp_write", "tp_plain", "tp_write");
 	if (test__start_subtest("tail_call_syscall_write"))
 		test_tail_call("syscall_plain", "syscall_write");
+	if (test__start_subtest("ext_syscall_write"))
+		test_ext("ext_syscall_write", "syscall_plain", "syscall_write");
 	if (test__start_subtest("ext_iter"))
 		test_ext_iter();
 	if (test__start_subtest("update_iter_read"))

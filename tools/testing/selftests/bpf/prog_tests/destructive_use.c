@@ -88,6 +88,7 @@ out:
 
 static struct bpf_link *prepared_link;
 static int prepared_fd = -1;
+static pid_t prepared_child;
 
 static int result_of(struct bpf_link *link)
 {
@@ -152,6 +153,33 @@ static int prepare_breakpoint(struct bpf_program *prog)
 	return ioctl(prepared_fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog)) ? -errno : 0;
 }
 
+/* The program is detached from the breakpoint, but a child has inherited both. */
+static int prepare_inherited_breakpoint(struct bpf_program *prog)
+{
+	struct perf_event_attr attr = breakpoint_attr(1);
+	int link, status;
+
+	attr.inherit = 1;
+	prepared_fd = open_perf_event(&attr);
+	if (prepared_fd < 0)
+		return -errno;
+	link = bpf_link_create(bpf_program__fd(prog), prepared_fd, BPF_PERF_EVENT, NULL);
+	if (link < 0)
+		return link;
+
+	prepared_child = fork();
+	if (!prepared_child) {
+		close(link);
+		raise(SIGSTOP);
+		_exit(1);
+	}
+	close(link);
+	if (prepared_child < 0 || waitpid(prepared_child, &status, WUNTRACED) < 0 ||
+	    !WIFSTOPPED(status))
+		return -ECHILD;
+	return 0;
+}
+
 static int prepare_iter(struct bpf_program *prog)
 {
 	prepared_link = bpf_program__attach_iter(prog, NULL);
@@ -190,6 +218,14 @@ static int use_perf_event_modify(struct bpf_program *prog)
 {
 	struct perf_event_attr attr = breakpoint_attr(0);
 
+	return ioctl(prepared_fd, PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attr) ? -errno : 0;
+}
+
+static int use_perf_event_modify_inherited(struct bpf_program *prog)
+{
+	struct perf_event_attr attr = breakpoint_attr(0);
+
+	attr.inherit = 1;
 	return ioctl(prepared_fd, PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attr) ? -errno : 0;
 }
 
@@ -297,6 +333,8 @@ static const struct door doors[] = {
 	{ "perf_event_ioctl_kprobe", "kprobe", use_kprobe_ioctl },
 	{ "perf_event_ioctl_uprobe", "uprobe", use_uprobe_ioctl },
 	{ "perf_event_modify", "perf_event", use_perf_event_modify, prepare_breakpoint },
+	{ "perf_event_modify_inherited", "perf_event", use_perf_event_modify_inherited,
+	  prepare_inherited_breakpoint },
 	{ "link_update_iter", "iter", use_link_update, prepare_iter, "iter_replaced" },
 	{ "iter_create", "iter", use_iter_create, prepare_iter },
 	{ "iter_open", "iter", use_iter_open, prepare_pinned_iter },
@@ -367,6 +405,11 @@ out:
 	if (prepared_fd >= 0)
 		close(prepared_fd);
 	prepared_fd = -1;
+	if (prepared_child > 0) {
+		kill(prepared_child, SIGKILL);
+		waitpid(prepared_child, NULL, 0);
+	}
+	prepared_child = 0;
 	destructive_use__destroy(prepare_skel);
 	destructive_use__destroy(skel);
 	check_gone(id);

@@ -41,6 +41,12 @@ int ext_override(struct pt_regs *ctx)
 	return 0;
 }
 
+SEC("?freplace")
+int ext_kprobe(struct pt_regs *ctx)
+{
+	return 0;
+}
+
 SEC("?kprobe")
 int kprobe_write(struct pt_regs *ctx)
 {
@@ -134,17 +140,29 @@ int ext_iter(struct bpf_iter__bpf_map_elem *ctx __arg_ctx,
 	return 0;
 }
 
+/* What a syscall program takes for its context is its own affair. */
+struct syscall_ctx {
+	__u64 first;
+};
+
 SEC("?syscall")
-int syscall_plain(void *ctx)
+int syscall_plain(struct syscall_ctx *ctx __arg_ctx)
 {
 	bpf_tail_call(ctx, &callees, 0);
 	return 0;
 }
 
 SEC("?syscall")
-int syscall_write(void *ctx)
+int syscall_write(struct syscall_ctx *ctx __arg_ctx)
 {
 	FIRST(ctx) = 0;
 	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+SEC("?freplace")
+int ext_syscall_write(struct syscall_ctx *ctx __arg_ctx)
+{
+	FIRST(ctx) = 0;
 	return 0;
 }
