@@ -5,6 +5,7 @@
  */
 #include <test_progs.h>
 #include "attach_limits.skel.h"
+#include "attach_limits_ext.skel.h"
 
 static struct attach_limits *load(const char *name, struct bpf_program **prog, int callees,
 				  struct bpf_program *target, const char *func, int *err)
@@ -139,6 +140,79 @@ static void test_ext(const char *ext, const char *plain, const char *more)
 	attach_limits__destroy(plain_skel);
 }
 
+#define MSG_ARG "arg0 is more than the target gets, use its type and tags"
+
+/* Load the extension @ext for @func of @target. */
+static bool load_ext_arg(struct bpf_object *obj, const char *ext, struct bpf_program *target,
+			 const char *func, bool fits, struct bpf_program **prog)
+{
+	static char log_buf[64 * 1024];
+	int err;
+
+	*prog = bpf_object__find_program_by_name(obj, ext);
+	if (!ASSERT_OK_PTR(*prog, "find_program"))
+		return false;
+	bpf_program__set_autoload(*prog, true);
+	if (!ASSERT_OK(bpf_program__set_attach_target(*prog, bpf_program__fd(target), func),
+		       "set_target"))
+		return false;
+
+	log_buf[0] = 0;
+	bpf_program__set_log_buf(*prog, log_buf, sizeof(log_buf));
+	err = bpf_object__load(obj);
+	ASSERT_EQ(err, fits ? 0 : -EINVAL, ext);
+	if (!fits)
+		ASSERT_HAS_SUBSTR(log_buf, MSG_ARG, func);
+	return !err;
+}
+
+/* Load the extension @ext for @load_func, and attach it to @func. */
+static void ext_arg(const char *ext, const char *load_func, const char *func, bool fits)
+{
+	bool at_load = !strcmp(load_func, func), big = !strcmp(ext, "ext_arg_big");
+	struct attach_limits *skel, *ext_skel;
+	struct attach_limits_ext *big_skel;
+	struct bpf_program *target, *prog;
+	struct bpf_link *link;
+
+	skel = load_good("args_target", &target, NULL);
+	ext_skel = attach_limits__open();
+	big_skel = attach_limits_ext__open();
+	if (!skel || !ASSERT_OK_PTR(ext_skel, "open") || !ASSERT_OK_PTR(big_skel, "open_big"))
+		goto out;
+
+	if (!load_ext_arg(big ? big_skel->obj : ext_skel->obj, ext, target, load_func,
+			  fits || !at_load, &prog))
+		goto out;
+	link = bpf_program__attach_freplace(prog, bpf_program__fd(target), func);
+	ASSERT_EQ(link ? 0 : -errno, fits ? 0 : -EINVAL, func);
+	bpf_link__destroy(link);
+out:
+	attach_limits_ext__destroy(big_skel);
+	attach_limits__destroy(ext_skel);
+	attach_limits__destroy(skel);
+}
+
+/* What an extension takes its arguments for may be less than what they are, and not more. */
+static void test_ext_args(void)
+{
+	ext_arg("ext_arg_plain", "arg_plain", "arg_plain", true);
+	ext_arg("ext_arg_nonnull", "arg_nonnull", "arg_nonnull", true);
+	ext_arg("ext_arg_untrusted", "arg_untrusted", "arg_untrusted", true);
+	ext_arg("ext_arg_trusted", "arg_trusted", "arg_trusted", true);
+	ext_arg("ext_arg_plain", "arg_nonnull", "arg_nonnull", true);
+	ext_arg("ext_arg_plain", "arg_plain", "arg_nonnull", true);
+
+	ext_arg("ext_arg_big", "arg_plain", "arg_plain", false);
+	ext_arg("ext_arg_big", "arg_nonnull", "arg_nonnull", false);
+	ext_arg("ext_arg_nonnull", "arg_plain", "arg_plain", false);
+	ext_arg("ext_arg_trusted", "arg_untrusted", "arg_untrusted", false);
+	ext_arg("ext_arg_task", "arg_untrusted", "arg_untrusted", false);
+
+	ext_arg("ext_arg_nonnull", "arg_nonnull", "arg_plain", false);
+	ext_arg("ext_arg_trusted", "arg_trusted", "arg_untrusted", false);
+}
+
 /* The function has the name of an iterator, and an extension of it would be taken for one. */
 static void test_ext_iter(void)
 {
@@ -239,6 +313,8 @@ void test_attach_limits(void)
 		test_tail_call("syscall_plain", "syscall_write");
 	if (test__start_subtest("ext_syscall_write"))
 		test_ext("ext_syscall_write", "syscall_plain", "syscall_write");
+	if (test__start_subtest("ext_args"))
+		test_ext_args();
 	if (test__start_subtest("ext_iter"))
 		test_ext_iter();
 	if (test__start_subtest("update_iter_read"))

@@ -166,3 +166,76 @@ int ext_syscall_write(struct syscall_ctx *ctx __arg_ctx)
 	FIRST(ctx) = 0;
 	return 0;
 }
+
+/* Functions with arguments that an extension may take for something else. */
+struct limits_arg {
+	__u64 first;
+};
+
+__noinline int arg_plain(struct limits_arg *arg)
+{
+	/* keep the call */
+	asm volatile ("" :: "r"(arg));
+	return 0;
+}
+
+__noinline int arg_nonnull(struct limits_arg *arg __arg_nonnull)
+{
+	asm volatile ("" :: "r"(arg));
+	return 0;
+}
+
+__noinline int arg_untrusted(struct task_struct *task __arg_untrusted)
+{
+	asm volatile ("" :: "r"(task));
+	return 0;
+}
+
+__noinline int arg_trusted(struct task_struct *task __arg_trusted)
+{
+	asm volatile ("" :: "r"(task));
+	return 0;
+}
+
+SEC("?tp_btf/task_newtask")
+int BPF_PROG(args_target, struct task_struct *task)
+{
+	struct limits_arg arg = {};
+
+	return arg_plain(&arg) + arg_nonnull(&arg) + arg_untrusted(task) + arg_trusted(task);
+}
+
+SEC("?freplace")
+int ext_arg_plain(struct limits_arg *arg)
+{
+	if (arg)
+		arg->first = 0;
+	return 0;
+}
+
+SEC("?freplace")
+int ext_arg_nonnull(struct limits_arg *arg __arg_nonnull)
+{
+	arg->first = 0;
+	return 0;
+}
+
+SEC("?freplace")
+int ext_arg_task(struct task_struct *task)
+{
+	if (task)
+		task->pid = 0;
+	return 0;
+}
+
+SEC("?freplace")
+int ext_arg_untrusted(struct task_struct *task __arg_untrusted)
+{
+	return task->pid;
+}
+
+SEC("?freplace")
+int ext_arg_trusted(struct task_struct *task __arg_trusted)
+{
+	return task->pid;
+}
