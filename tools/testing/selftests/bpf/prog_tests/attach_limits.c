@@ -140,77 +140,140 @@ static void test_ext(const char *ext, const char *plain, const char *more)
 	attach_limits__destroy(plain_skel);
 }
 
-#define MSG_ARG "arg0 is more than the target gets, use its type and tags"
+#define MSG_ARG "arg0 is not what the target is verified with, use its type and tags"
 
-/* Load the extension @ext for @func of @target. */
-static bool load_ext_arg(struct bpf_object *obj, const char *ext, struct bpf_program *target,
-			 const char *func, bool fits, struct bpf_program **prog)
+/* Load the extension @ext, which is in @obj, for @func of @target. */
+static struct bpf_program *load_ext_arg(struct bpf_object *obj, const char *ext,
+					struct bpf_program *target, const char *func, bool fits)
 {
 	static char log_buf[64 * 1024];
+	struct bpf_program *prog;
 	int err;
 
-	*prog = bpf_object__find_program_by_name(obj, ext);
-	if (!ASSERT_OK_PTR(*prog, "find_program"))
-		return false;
-	bpf_program__set_autoload(*prog, true);
-	if (!ASSERT_OK(bpf_program__set_attach_target(*prog, bpf_program__fd(target), func),
+	prog = bpf_object__find_program_by_name(obj, ext);
+	if (!ASSERT_OK_PTR(prog, "find_program"))
+		return NULL;
+	bpf_program__set_autoload(prog, true);
+	if (!ASSERT_OK(bpf_program__set_attach_target(prog, bpf_program__fd(target), func),
 		       "set_target"))
-		return false;
+		return NULL;
 
 	log_buf[0] = 0;
-	bpf_program__set_log_buf(*prog, log_buf, sizeof(log_buf));
+	bpf_program__set_log_buf(prog, log_buf, sizeof(log_buf));
 	err = bpf_object__load(obj);
 	ASSERT_EQ(err, fits ? 0 : -EINVAL, ext);
 	if (!fits)
 		ASSERT_HAS_SUBSTR(log_buf, MSG_ARG, func);
-	return !err;
+	return err ? NULL : prog;
+}
+
+static void attach_ext_arg(struct bpf_program *prog, struct bpf_program *target, const char *func,
+			   bool fits)
+{
+	struct bpf_link *link;
+
+	link = bpf_program__attach_freplace(prog, bpf_program__fd(target), func);
+	ASSERT_EQ(link ? 0 : -errno, fits ? 0 : -EINVAL, func);
+	bpf_link__destroy(link);
 }
 
 /* Load the extension @ext for @load_func, and attach it to @func. */
 static void ext_arg(const char *ext, const char *load_func, const char *func, bool fits)
 {
-	bool at_load = !strcmp(load_func, func), big = !strcmp(ext, "ext_arg_big");
 	struct attach_limits *skel, *ext_skel;
-	struct attach_limits_ext *big_skel;
 	struct bpf_program *target, *prog;
-	struct bpf_link *link;
 
 	skel = load_good("args_target", &target, NULL);
 	ext_skel = attach_limits__open();
-	big_skel = attach_limits_ext__open();
-	if (!skel || !ASSERT_OK_PTR(ext_skel, "open") || !ASSERT_OK_PTR(big_skel, "open_big"))
+	if (!skel || !ASSERT_OK_PTR(ext_skel, "open"))
 		goto out;
 
-	if (!load_ext_arg(big ? big_skel->obj : ext_skel->obj, ext, target, load_func,
-			  fits || !at_load, &prog))
-		goto out;
-	link = bpf_program__attach_freplace(prog, bpf_program__fd(target), func);
-	ASSERT_EQ(link ? 0 : -errno, fits ? 0 : -EINVAL, func);
-	bpf_link__destroy(link);
+	prog = load_ext_arg(ext_skel->obj, ext, target, load_func, fits || load_func != func);
+	if (prog)
+		attach_ext_arg(prog, target, func, fits);
 out:
-	attach_limits_ext__destroy(big_skel);
 	attach_limits__destroy(ext_skel);
+	attach_limits__destroy(skel);
+}
+
+/* The struct is bigger for the extension, and for the target in its own file. */
+static void test_big_arg(void)
+{
+	struct attach_limits_ext *ext_skel, *big_skel;
+	struct bpf_program *target, *prog;
+	struct attach_limits *skel;
+
+	skel = load_good("args_target", &target, NULL);
+	big_skel = attach_limits_ext__open();
+	ext_skel = attach_limits_ext__open();
+	if (!skel || !ASSERT_OK_PTR(big_skel, "open_big") || !ASSERT_OK_PTR(ext_skel, "open_ext"))
+		goto out;
+
+	load_ext_arg(ext_skel->obj, "ext_arg_big", target, "arg_plain", false);
+	attach_limits_ext__destroy(ext_skel);
+
+	ext_skel = attach_limits_ext__open();
+	bpf_program__set_autoload(big_skel->progs.big_target, true);
+	if (!ASSERT_OK_PTR(ext_skel, "open_ext") ||
+	    !ASSERT_OK(attach_limits_ext__load(big_skel), "load_big"))
+		goto out;
+	prog = load_ext_arg(ext_skel->obj, "ext_arg_big", big_skel->progs.big_target, "arg_big",
+			    true);
+	if (prog) {
+		attach_ext_arg(prog, big_skel->progs.big_target, "arg_big", true);
+		attach_ext_arg(prog, target, "arg_plain", false);
+	}
+out:
+	attach_limits_ext__destroy(ext_skel);
+	attach_limits_ext__destroy(big_skel);
 	attach_limits__destroy(skel);
 }
 
 /* What an extension takes its arguments for may be less than what they are, and not more. */
 static void test_ext_args(void)
 {
-	ext_arg("ext_arg_plain", "arg_plain", "arg_plain", true);
-	ext_arg("ext_arg_nonnull", "arg_nonnull", "arg_nonnull", true);
-	ext_arg("ext_arg_untrusted", "arg_untrusted", "arg_untrusted", true);
-	ext_arg("ext_arg_trusted", "arg_trusted", "arg_trusted", true);
-	ext_arg("ext_arg_plain", "arg_nonnull", "arg_nonnull", true);
-	ext_arg("ext_arg_plain", "arg_plain", "arg_nonnull", true);
+	static const char plain[] = "arg_plain", nonnull[] = "arg_nonnull";
+	static const char trusted[] = "arg_trusted", untrusted[] = "arg_untrusted";
 
-	ext_arg("ext_arg_big", "arg_plain", "arg_plain", false);
-	ext_arg("ext_arg_big", "arg_nonnull", "arg_nonnull", false);
-	ext_arg("ext_arg_nonnull", "arg_plain", "arg_plain", false);
-	ext_arg("ext_arg_trusted", "arg_untrusted", "arg_untrusted", false);
-	ext_arg("ext_arg_task", "arg_untrusted", "arg_untrusted", false);
+	ext_arg("ext_arg_plain", plain, plain, true);
+	ext_arg("ext_arg_nonnull", nonnull, nonnull, true);
+	ext_arg("ext_arg_untrusted", untrusted, untrusted, true);
+	ext_arg("ext_arg_trusted", trusted, trusted, true);
+	/* less, at load and at attach */
+	ext_arg("ext_arg_plain", nonnull, nonnull, true);
+	ext_arg("ext_arg_plain", plain, nonnull, true);
+	ext_arg("ext_arg_untrusted", trusted, trusted, true);
+	ext_arg("ext_arg_untrusted", untrusted, trusted, true);
+	/* more, at load */
+	ext_arg("ext_arg_nonnull", plain, plain, false);
+	ext_arg("ext_arg_trusted", untrusted, untrusted, false);
+	ext_arg("ext_arg_task", untrusted, untrusted, false);
+	ext_arg("ext_arg_task", trusted, trusted, false);
+	/* and at attach */
+	ext_arg("ext_arg_nonnull", nonnull, plain, false);
+	ext_arg("ext_arg_trusted", trusted, untrusted, false);
+	test_big_arg();
+}
 
-	ext_arg("ext_arg_nonnull", "arg_nonnull", "arg_plain", false);
-	ext_arg("ext_arg_trusted", "arg_trusted", "arg_untrusted", false);
+/* It gets the context that the function is passed, and may not look into it. */
+static void test_ext_tp_btf(void)
+{
+	struct attach_limits *skel, *ext_skel;
+	struct bpf_program *target, *prog;
+	int err;
+
+	skel = load_good("ctx_target", &target, NULL);
+	if (!skel)
+		return;
+	ext_skel = load("ext_ctx", &prog, -1, target, "arg_ctx", &err);
+	if (ext_skel)
+		ASSERT_OK(err, "load");
+	attach_limits__destroy(ext_skel);
+	ext_skel = load("ext_ctx_read", &prog, -1, target, "arg_ctx", &err);
+	if (ext_skel)
+		ASSERT_EQ(err, -EACCES, "load_read");
+	attach_limits__destroy(ext_skel);
+	attach_limits__destroy(skel);
 }
 
 /* The function has the name of an iterator, and an extension of it would be taken for one. */
@@ -315,6 +378,8 @@ void test_attach_limits(void)
 		test_ext("ext_syscall_write", "syscall_plain", "syscall_write");
 	if (test__start_subtest("ext_args"))
 		test_ext_args();
+	if (test__start_subtest("ext_tp_btf"))
+		test_ext_tp_btf();
 	if (test__start_subtest("ext_iter"))
 		test_ext_iter();
 	if (test__start_subtest("update_iter_read"))

@@ -21,34 +21,34 @@ struct {
 #define FIRST(ptr) (*(volatile __u64 *)(ptr))
 
 SEC("?kprobe")
-int kprobe_plain(struct pt_regs *ctx)
+int kprobe_plain(bpf_user_pt_regs_t *ctx)
 {
 	bpf_tail_call(ctx, &callees, 0);
 	return 0;
 }
 
 SEC("?kprobe")
-int kprobe_override(struct pt_regs *ctx)
+int kprobe_override(bpf_user_pt_regs_t *ctx)
 {
 	bpf_override_return(ctx, 0);
 	return 0;
 }
 
 SEC("?freplace")
-int ext_override(struct pt_regs *ctx)
+int ext_override(bpf_user_pt_regs_t *ctx)
 {
 	bpf_override_return(ctx, 0);
 	return 0;
 }
 
 SEC("?freplace")
-int ext_kprobe(struct pt_regs *ctx)
+int ext_kprobe(bpf_user_pt_regs_t *ctx)
 {
 	return 0;
 }
 
 SEC("?kprobe")
-int kprobe_write(struct pt_regs *ctx)
+int kprobe_write(bpf_user_pt_regs_t *ctx)
 {
 	FIRST(ctx) = 0;
 	bpf_tail_call(ctx, &callees, 0);
@@ -238,4 +238,31 @@ SEC("?freplace")
 int ext_arg_trusted(struct task_struct *task __arg_trusted)
 {
 	return task->pid;
+}
+
+/* An extension of this one has the arguments of the function, and no tracepoint. */
+__noinline int arg_ctx(struct bpf_raw_tracepoint_args *ctx __arg_ctx, struct limits_arg *arg)
+{
+	asm volatile ("" :: "r"(ctx), "r"(arg));
+	return 0;
+}
+
+SEC("?tp_btf/task_newtask")
+int ctx_target(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct limits_arg arg = {};
+
+	return arg_ctx(ctx, &arg);
+}
+
+SEC("?freplace")
+int ext_ctx(struct bpf_raw_tracepoint_args *ctx __arg_ctx, struct limits_arg *arg)
+{
+	return 0;
+}
+
+SEC("?freplace")
+int ext_ctx_read(struct bpf_raw_tracepoint_args *ctx __arg_ctx, struct limits_arg *arg)
+{
+	return !!FIRST(ctx);
 }
