@@ -140,6 +140,62 @@ static void test_ext(const char *ext, const char *plain, const char *more)
 	attach_limits__destroy(plain_skel);
 }
 
+/* A program that needs no context is run without one, by way of another that needs much. */
+static void run_syscall(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int i;
+
+	/* and finds nothing that was left there */
+	for (i = 0; i < 3; i++) {
+		ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run");
+		ASSERT_EQ(opts.retval, 1, "retval");
+	}
+}
+
+static void test_tail_call_syscall(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct attach_limits *skel, *other_skel;
+	struct bpf_program *prog, *other;
+	int key = 0, fd;
+
+	skel = load_good("syscall_plain", &prog, NULL);
+	other_skel = load_good("syscall_write", &other, NULL);
+	if (!skel || !other_skel)
+		goto out;
+
+	fd = bpf_program__fd(other);
+	ASSERT_EQ(bpf_prog_test_run_opts(fd, &opts), -EINVAL, "run_without");
+	if (ASSERT_OK(bpf_map__update_elem(skel->maps.callees, &key, sizeof(key), &fd,
+					   sizeof(fd), 0), "update"))
+		run_syscall(prog);
+out:
+	attach_limits__destroy(other_skel);
+	attach_limits__destroy(skel);
+}
+
+static void test_ext_syscall(void)
+{
+	struct attach_limits *skel, *ext_skel = NULL;
+	struct bpf_program *prog, *ext;
+	struct bpf_link *link;
+
+	skel = load_good("syscall_plain", &prog, NULL);
+	if (!skel)
+		return;
+	ext_skel = load_good("ext_syscall_write", &ext, prog);
+	if (!ext_skel)
+		goto out;
+	link = bpf_program__attach(ext);
+	if (ASSERT_OK_PTR(link, "attach"))
+		run_syscall(prog);
+	bpf_link__destroy(link);
+out:
+	attach_limits__destroy(ext_skel);
+	attach_limits__destroy(skel);
+}
+
 #define MSG_ARG "arg0 is not what the target is verified with, use its type and tags"
 
 /* Load the extension @ext, which is in @obj, for @func of @target. */
@@ -372,10 +428,10 @@ void test_attach_limits(void)
 		test_tail_call("iter_plain", "iter_write");
 	if (test__start_subtest("ext_tp_write"))
 		test_ext("ext_tp_write", "tp_plain", "tp_write");
-	if (test__start_subtest("tail_call_syscall_write"))
-		test_tail_call("syscall_plain", "syscall_write");
-	if (test__start_subtest("ext_syscall_write"))
-		test_ext("ext_syscall_write", "syscall_plain", "syscall_write");
+	if (test__start_subtest("tail_call_syscall"))
+		test_tail_call_syscall();
+	if (test__start_subtest("ext_syscall"))
+		test_ext_syscall();
 	if (test__start_subtest("ext_args"))
 		test_ext_args();
 	if (test__start_subtest("ext_tp_btf"))
