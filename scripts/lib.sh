@@ -253,12 +253,14 @@ is_built() {
 # ---- the kernel --------------------------------------------------------------------------
 
 # kernel_make TREE MAKE-ARGUMENT...: the kernel of TREE in $OBJ. ccache finds objects again in another
-# clone: no absolute paths in the hash.
+# clone: no absolute paths in the hash. With a time given, the kernel's build does without the threads
+# of an old pahole, which make another BTF each time.
 kernel_make() {
 	local tree=$1 cc=gcc
 	shift
 	command -v ccache >/dev/null && cc="ccache gcc"
 	CCACHE_BASEDIR=$WORK CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros \
+		KBUILD_BUILD_TIMESTAMP="Thu Jan  1 00:00:00 UTC 1970" \
 		make -C "$tree" O="$OBJ" -j"$JOBS" CC="$cc" "$@"
 }
 
@@ -309,11 +311,13 @@ step_ticker() {
 
 # step NAME COMMAND...: run it with its output in a log file, exit 3 when it fails. Do not call
 # it in "if" or "||": bash would ignore "set -e" inside a COMMAND that is a function.
+STEP_LOG=
 step() {
 	local name=$1 slug log rc start=$SECONDS ticker
 	shift
 	slug=${name//[^A-Za-z0-9.]/-}
 	log=$LOGS/$BASE-$slug.log
+	STEP_LOG=$log
 	mkdir -p "$LOGS"
 	: >"$log"
 	printf '==> %s\n' "$name"
