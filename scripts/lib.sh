@@ -264,6 +264,18 @@ kernel_make() {
 		make -C "$tree" O="$OBJ" -j"$JOBS" CC="$cc" "$@"
 }
 
+# kernel_build TREE: vmlinux, the boot image of whatever architecture this is, and modules; a step. When
+# the tree changes while it is built, an object can be made of two states of a header, here or in
+# ccache. Types are twice in the BTF then, modules do not load and programs are refused.
+kernel_build() {
+	kernel_make "$1" all
+	grep -q 'multiple IDs found' "$STEP_LOG" || return 0
+	# or a rerun would have nothing to link, and nothing to say
+	rm -f "$OBJ/vmlinux" "$OBJ/vmlinux.unstripped"
+	sed -n "s/.*multiple IDs found for/twice in the kernel's BTF:/p" "$STEP_LOG" | head -n 5 >&2
+	die "remove $OBJ, empty ccache (ccache -C) and build again"
+}
+
 # $OBJ/.config.new becomes the configuration. An unchanged file keeps its time, or everything would
 # be built again.
 use_new_config() {
@@ -310,8 +322,8 @@ step_ticker() {
 }
 
 # step NAME COMMAND...: run it with its output in a log file, exit 3 when it fails. Do not call
-# it in "if" or "||": bash would ignore "set -e" inside a COMMAND that is a function.
-STEP_LOG=
+# it in "if" or "||": bash would ignore "set -e" inside a COMMAND that is a function. The log is
+# $STEP_LOG for it.
 step() {
 	local name=$1 slug log rc start=$SECONDS ticker
 	shift
