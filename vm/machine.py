@@ -479,8 +479,8 @@ class Machine:
                 ours.close()
 
     def watch(self, qemu):
-        start = last_change = time.monotonic()
-        size, booted, halted_at, limit = 0, 0.0, None, ""
+        start = last_change = last_sign = time.monotonic()
+        size, spoken, booted, halted_at, limit = 0, 0, 0.0, None, ""
         nmis_due, nmis_asked = [], 0
         settled, still, counters = None, False, []
         eof = False
@@ -493,9 +493,11 @@ class Machine:
             if STOP.is_set():
                 raise HarnessError("stopped")
             now = time.monotonic()
+            if self.size("output") != spoken:
+                spoken, last_sign = self.size("output"), now
             new_size = self.size("console")
             if new_size != size:
-                size, last_change = new_size, now
+                size, last_change, last_sign = new_size, now, now
                 console = self.read("console")
                 if not booted and "vm: ready" in console:
                     booted = now - start
@@ -524,7 +526,7 @@ class Machine:
                 halted_at = now
             if not booted and now - start > self.limits["boot"]:
                 limit = f"did not boot within {self.limits['boot']} s"
-            elif now - last_change > self.limits["silence"]:
+            elif booted and now - last_sign > self.limits["silence"]:
                 limit = f"silent for {self.limits['silence']} s"
             elif now - start > self.limits["total"]:
                 limit = f"not at its end after {self.limits['total']} s"
