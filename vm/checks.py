@@ -2,6 +2,7 @@
 """What the tests in VMs have in common."""
 
 import re
+from dataclasses import dataclass
 
 import machine as vm
 
@@ -11,9 +12,11 @@ RE_ANNOUNCE = re.compile(
     r"tag ([0-9a-f]{16}), loaded by uid (\d+)\r?$", re.M)
 # What the crash tool knows of its program.
 RE_IDENTITY = re.compile(r"^crash: program (\S+), id (\d+), tag ([0-9a-f]{16}), loaded by uid (\d+)$", re.M)
-# What test_progs says of a subtest, and of all that it has run. It may say WATCHDOG in the middle of a line.
-RE_SUBTEST = re.compile(r"^#\d+/\d+ +(.+):(OK|FAIL|SKIP)\r?$", re.M)
-RE_SUMMARY = re.compile(r"^Summary: \d+/(\d+) PASSED", re.M)
+# What test_progs says of a test or subtest, and at its end; the other programs say it without subtests.
+RE_RESULT = re.compile(r"^#(\d+(?:/\d+)?) +(.+?):(OK|FAIL|SKIP)( \(.*\))?\r?$", re.M)
+RE_SUMMARY = re.compile(r"^Summary: (\d+)(?:/(\d+))? PASSED, (\d+) SKIPPED(?: \(\d+ not built\))?, "
+                        r"(\d+)(?:/(\d+))? FAILED\r?$", re.M)
+# It may say this in the middle of a line.
 RE_WATCHDOG = re.compile(r"WATCHDOG: .*? seconds\.\.\.\r?\n")
 
 
@@ -30,13 +33,34 @@ def explain(outcome, reason):
     return "\n".join([f"{reason}", f"{outcome}", *("  " + line for line in outcome.tail()), f"logs: {outcome.log}"])
 
 
-def subtests(output):
-    """What "test_progs -v" printed, its lines whole, and of each subtest None, "SKIP", or why it failed."""
+@dataclass
+class Result:
+    """One line of test_progs: of a test, or of a subtest, which is named TEST/SUBTEST."""
+
+    name: str
+    result: str  # OK, FAIL, SKIP
+    more: str  # what stands behind it
+    failed: list  # assertions
+    is_subtest: bool
+
+
+def read_progs(output):
+    """What test_progs printed: (text with its lines whole, results, what contradicts its own summary)."""
     output = RE_WATCHDOG.sub("", output)
-    results, end = {}, 0
-    for found in RE_SUBTEST.finditer(output):
-        name, result = found.groups()
-        reasons = [line.strip() for line in output[end:found.start()].splitlines() if ":FAIL:" in line]
-        results[name] = {"OK": None, "FAIL": "\n".join(reasons or ["FAIL"])}.get(result, result)
+    results, end, seen = [], 0, set()
+    for found in RE_RESULT.finditer(output):
+        number, name, result, more = found.groups()
+        failed = [line.strip() for line in output[end:found.start()].splitlines() if ":FAIL:" in line]
         end = found.end()
-    return output, results
+        # A child that a test forks may print again what was not written yet.
+        if (number, name, result) not in seen:
+            results.append(Result(name, result, more or "", failed, "/" in number))
+        seen.add((number, name, result))
+
+    words = [result.result for result in results if result.is_subtest]
+    counted = [words.count("OK"), words.count("FAIL")]
+    summaries = RE_SUMMARY.findall(output)
+    said = [sum(int(summary[n] or 0) for summary in summaries) for n in (1, 4)]
+    wrong = f"its summary has {said} subtests passed and failed, its lines {counted}" \
+        if summaries and said != counted else ""
+    return output, results, wrong
