@@ -140,10 +140,19 @@ static void test_ext(const char *ext, const char *plain, const char *more)
 	attach_limits__destroy(plain_skel);
 }
 
-/* A program that needs no context is run without one, by way of another that needs much. */
+/* What syscall_write and ext_syscall_write need. */
+#define SYSCALL_CTX_SIZE	(65504 + 2 * sizeof(__u64))
+#define SYSCALL_CTX_MAX		65535
+
+/*
+ * A program that needs no context is run without one, or with a short one, by way of
+ * another that needs much.
+ */
 static void run_syscall(struct bpf_program *prog)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	LIBBPF_OPTS(bpf_test_run_opts, short_opts);
+	__u64 ctx[2] = { 1, 0x1badcafe };
 	int i;
 
 	/* and finds nothing that was left there */
@@ -151,22 +160,51 @@ static void run_syscall(struct bpf_program *prog)
 		ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run");
 		ASSERT_EQ(opts.retval, 1, "retval");
 	}
+
+	short_opts.ctx_in = ctx;
+	short_opts.ctx_size_in = sizeof(ctx[0]);
+	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &short_opts), "run_short");
+	ASSERT_EQ(short_opts.retval, 1, "retval_short");
+	ASSERT_EQ(ctx[0], 2, "in_and_out");
+	ASSERT_EQ(ctx[1], 0x1badcafe, "behind");
 }
 
-static void test_tail_call_syscall(void)
+/* One that is run by itself is refused without the context that it needs. */
+static void run_syscall_alone(struct bpf_program *prog)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int fd = bpf_program__fd(prog);
+	__u64 *ctx;
+
+	ASSERT_EQ(bpf_prog_test_run_opts(fd, &opts), -EINVAL, "run_without");
+	ctx = calloc(1, SYSCALL_CTX_MAX);
+	if (!ASSERT_OK_PTR(ctx, "calloc"))
+		return;
+	opts.ctx_in = ctx;
+	opts.ctx_size_in = SYSCALL_CTX_SIZE - 1;
+	ASSERT_EQ(bpf_prog_test_run_opts(fd, &opts), -EINVAL, "run_too_short");
+	opts.ctx_size_in = SYSCALL_CTX_SIZE;
+	ASSERT_OK(bpf_prog_test_run_opts(fd, &opts), "run_with");
+	ASSERT_EQ(ctx[0], 1, "out");
+	opts.ctx_size_in = SYSCALL_CTX_MAX;
+	ASSERT_OK(bpf_prog_test_run_opts(fd, &opts), "run_with_more");
+	ASSERT_EQ(ctx[0], 2, "in_and_out");
+	free(ctx);
+}
+
+static void test_tail_call_syscall(const char *caller)
+{
 	struct attach_limits *skel, *other_skel;
 	struct bpf_program *prog, *other;
 	int key = 0, fd;
 
-	skel = load_good("syscall_plain", &prog, NULL);
+	skel = load_good(caller, &prog, NULL);
 	other_skel = load_good("syscall_write", &other, NULL);
 	if (!skel || !other_skel)
 		goto out;
 
+	run_syscall_alone(other);
 	fd = bpf_program__fd(other);
-	ASSERT_EQ(bpf_prog_test_run_opts(fd, &opts), -EINVAL, "run_without");
 	if (ASSERT_OK(bpf_map__update_elem(skel->maps.callees, &key, sizeof(key), &fd,
 					   sizeof(fd), 0), "update"))
 		run_syscall(prog);
@@ -175,25 +213,49 @@ out:
 	attach_limits__destroy(skel);
 }
 
-static void test_ext_syscall(void)
+/* The extension @name of the program @target or of @func in it, which is then run. */
+static void ext_syscall(const char *name, const char *target, const char *func, int want)
 {
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	struct attach_limits *skel, *ext_skel = NULL;
 	struct bpf_program *prog, *ext;
-	struct bpf_link *link;
+	struct bpf_link *link = NULL;
+	int err;
 
-	skel = load_good("syscall_plain", &prog, NULL);
+	skel = load_good(target, &prog, NULL);
 	if (!skel)
 		return;
-	ext_skel = load_good("ext_syscall_write", &ext, prog);
-	if (!ext_skel)
+	ext_skel = load(name, &ext, -1, prog, func, &err);
+	if (!ext_skel || !ASSERT_OK(err, "load"))
 		goto out;
 	link = bpf_program__attach(ext);
-	if (ASSERT_OK_PTR(link, "attach"))
+	/* One that should not be there is not run. */
+	if (!ASSERT_EQ(link ? 0 : -errno, want, target) || want)
+		goto out;
+	if (!strcmp(name, "ext_syscall_write")) {
 		run_syscall(prog);
-	bpf_link__destroy(link);
+	} else {
+		ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run");
+		ASSERT_EQ(opts.retval, 1, "retval");
+	}
 out:
+	bpf_link__destroy(link);
 	attach_limits__destroy(ext_skel);
 	attach_limits__destroy(skel);
+}
+
+static void test_ext_syscall(void)
+{
+	static const char func[] = "unused_ctx";
+
+	test_ext("ext_syscall_write", "syscall_none", "syscall_write");
+	test_ext("ext_syscall_helper", "syscall_none", "syscall_write");
+	ext_syscall("ext_syscall_none", "syscall_none", NULL, 0);
+	ext_syscall("ext_syscall_none", "syscall_none", func, 0);
+	ext_syscall("ext_syscall_write", "syscall_none", NULL, -EINVAL);
+	ext_syscall("ext_syscall_write", "syscall_none", func, -EINVAL);
+	/* What is tail called may reach as far. */
+	ext_syscall("ext_syscall_write", "syscall_plain", NULL, 0);
 }
 
 #define MSG_ARG "arg0 is not what the target is verified with, use its type and tags"
@@ -429,7 +491,18 @@ void test_attach_limits(void)
 	if (test__start_subtest("ext_tp_write"))
 		test_ext("ext_tp_write", "tp_plain", "tp_write");
 	if (test__start_subtest("tail_call_syscall"))
-		test_tail_call_syscall();
+		test_tail_call_syscall("syscall_plain");
+	if (test__start_subtest("tail_call_syscall_subprog")) {
+		/* Without a JIT programs with functions may not tail call. */
+		if (env.jit_enabled) {
+			test_tail_call_syscall("syscall_subprog");
+			test_tail_call_syscall("syscall_global");
+			ext_syscall("ext_syscall_write", "syscall_subprog", NULL, 0);
+			ext_syscall("ext_syscall_write", "syscall_global", NULL, 0);
+		} else {
+			test__skip();
+		}
+	}
 	if (test__start_subtest("ext_syscall"))
 		test_ext_syscall();
 	if (test__start_subtest("ext_args"))

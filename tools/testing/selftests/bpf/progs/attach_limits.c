@@ -142,7 +142,8 @@ int ext_iter(struct bpf_iter__bpf_map_elem *ctx __arg_ctx,
 
 /* What a syscall program takes for its context is its own affair, up to 65535 bytes. */
 struct syscall_ctx {
-	char room[65520];
+	__u64 first;
+	char room[65504];
 	__u64 last;
 };
 
@@ -153,11 +154,12 @@ int syscall_plain(struct syscall_ctx *ctx __arg_ctx)
 	return 0;
 }
 
-/* Returns one if there is nothing in the context, and puts something into it. */
+/* Returns one if there is nothing at the end of the context, and puts something there. */
 static __always_inline int use_syscall_ctx(struct syscall_ctx *ctx)
 {
 	int ret = !ctx->last;
 
+	ctx->first++;
 	ctx->last = 1;
 	return ret;
 }
@@ -168,10 +170,66 @@ int syscall_write(struct syscall_ctx *ctx __arg_ctx)
 	return use_syscall_ctx(ctx);
 }
 
+/* Only these neither use their context nor pass it on to another program. */
+__noinline int unused_ctx(struct syscall_ctx *ctx __arg_ctx)
+{
+	int ret = 0;
+
+	/* keep the call, and what it returns */
+	asm volatile ("" : "+r"(ret) : "r"(ctx));
+	return ret;
+}
+
+SEC("?syscall")
+int syscall_none(struct syscall_ctx *ctx __arg_ctx)
+{
+	return unused_ctx(ctx);
+}
+
+static __noinline int pass_on(struct syscall_ctx *ctx)
+{
+	int ret = 0;
+
+	bpf_tail_call(ctx, &callees, 0);
+	/* for the compiler the call comes back */
+	barrier_var(ret);
+	return ret;
+}
+
+SEC("?syscall")
+int syscall_subprog(struct syscall_ctx *ctx __arg_ctx)
+{
+	return pass_on(ctx);
+}
+
+__noinline int pass_on_global(struct syscall_ctx *ctx __arg_ctx)
+{
+	return pass_on(ctx);
+}
+
+SEC("?syscall")
+int syscall_global(struct syscall_ctx *ctx __arg_ctx)
+{
+	return pass_on_global(ctx);
+}
+
 SEC("?freplace")
 int ext_syscall_write(struct syscall_ctx *ctx __arg_ctx)
 {
 	return use_syscall_ctx(ctx);
+}
+
+/* reaches as far as ext_syscall_write */
+SEC("?freplace")
+int ext_syscall_helper(struct syscall_ctx *ctx __arg_ctx)
+{
+	return bpf_get_current_comm(&ctx->last, sizeof(ctx->last));
+}
+
+SEC("?freplace")
+int ext_syscall_none(struct syscall_ctx *ctx __arg_ctx)
+{
+	return 1;
 }
 
 /* Functions with arguments that an extension may take for something else. */
