@@ -4,6 +4,7 @@
  * that do more must not get there by a tail call or as an extension.
  */
 #include <test_progs.h>
+#include <network_helpers.h>
 #include "attach_limits.skel.h"
 #include "attach_limits_ext.skel.h"
 
@@ -258,6 +259,126 @@ static void test_ext_syscall(void)
 	ext_syscall("ext_syscall_write", "syscall_plain", NULL, 0);
 }
 
+/* Runs @prog with the first @cnt of twelve arguments. */
+static void run_raw_tp(struct bpf_program *prog, int cnt, int want)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	__u64 args[12] = { 5, [11] = 7 };
+
+	opts.ctx_in = cnt ? args : NULL;
+	opts.ctx_size_in = cnt * sizeof(args[0]);
+	ASSERT_EQ(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), want, "run");
+}
+
+/* A program that needs none is run with some, by way of another that looks at all. */
+static void run_raw_tp_short(struct bpf_program *prog, const struct attach_limits *other_skel)
+{
+	static const struct {
+		int cnt;
+		__u64 seen;
+	} tries[] = { { 0, 1 }, { 1, 6 }, { 11, 6 }, { 12, 5 } };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(tries); i++) {
+		run_raw_tp(prog, tries[i].cnt, 0);
+		ASSERT_EQ(other_skel->bss->args_seen, tries[i].seen, "seen");
+	}
+}
+
+static void test_tail_call_raw_tp(void)
+{
+	struct attach_limits *skel, *other_skel;
+	struct bpf_program *prog, *other;
+	int key = 0, fd;
+
+	skel = load_good("raw_tp_plain", &prog, NULL);
+	other_skel = load_good("raw_tp_args", &other, NULL);
+	if (!skel || !other_skel)
+		goto out;
+
+	/* By itself it is refused without the arguments that it looks at. */
+	run_raw_tp(other, 0, -EINVAL);
+	run_raw_tp(other, 11, -EINVAL);
+	run_raw_tp(other, 12, 0);
+
+	fd = bpf_program__fd(other);
+	if (ASSERT_OK(bpf_map__update_elem(skel->maps.callees, &key, sizeof(key), &fd,
+					   sizeof(fd), 0), "update"))
+		run_raw_tp_short(prog, other_skel);
+out:
+	attach_limits__destroy(other_skel);
+	attach_limits__destroy(skel);
+}
+
+static void test_ext_raw_tp(void)
+{
+	struct attach_limits *skel, *ext_skel = NULL;
+	struct bpf_program *prog, *ext;
+	struct bpf_link *link;
+
+	skel = load_good("raw_tp_plain", &prog, NULL);
+	if (!skel)
+		return;
+	ext_skel = load_good("ext_raw_tp_args", &ext, prog);
+	if (!ext_skel)
+		goto out;
+	link = bpf_program__attach(ext);
+	if (ASSERT_OK_PTR(link, "attach"))
+		run_raw_tp_short(prog, ext_skel);
+	bpf_link__destroy(link);
+out:
+	attach_limits__destroy(ext_skel);
+	attach_limits__destroy(skel);
+}
+
+/*
+ * The extension @name of the program @target, which is then run. Its map is the
+ * same, if @same, or another one of the same kind.
+ */
+static void ext_storage(const char *name, const char *target, bool same, int want)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &pkt_v4, .data_size_in = sizeof(pkt_v4));
+	struct attach_limits *skel, *ext_skel;
+	struct bpf_program *prog, *ext;
+	struct bpf_link *link = NULL;
+
+	skel = load_good(target, &prog, NULL);
+	ext_skel = attach_limits__open();
+	if (!skel || !ASSERT_OK_PTR(ext_skel, "open"))
+		goto out;
+	ext = bpf_object__find_program_by_name(ext_skel->obj, name);
+	if (!ASSERT_OK_PTR(ext, "find_program"))
+		goto out;
+	bpf_program__set_autoload(ext, true);
+	if (same && !ASSERT_OK(bpf_map__reuse_fd(ext_skel->maps.storage,
+						 bpf_map__fd(skel->maps.storage)), "reuse_fd"))
+		goto out;
+	if (!ASSERT_OK(bpf_program__set_attach_target(ext, bpf_program__fd(prog), target),
+		       "set_target") ||
+	    !ASSERT_OK(attach_limits__load(ext_skel), "load"))
+		goto out;
+
+	link = bpf_program__attach(ext);
+	/* One that should not be there is not run. */
+	if (!ASSERT_EQ(link ? 0 : -errno, want, target) || want)
+		goto out;
+	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run");
+	ASSERT_EQ(opts.retval, 1, "retval");
+out:
+	bpf_link__destroy(link);
+	attach_limits__destroy(ext_skel);
+	attach_limits__destroy(skel);
+}
+
+static void test_ext_storage(void)
+{
+	ext_storage("ext_skb", "skb_plain", false, 0);
+	ext_storage("ext_skb", "skb_storage", false, 0);
+	ext_storage("ext_storage", "skb_storage", true, 0);
+	ext_storage("ext_storage", "skb_storage", false, -EINVAL);
+	ext_storage("ext_storage", "skb_plain", true, -EINVAL);
+}
+
 #define MSG_ARG "arg0 is not what the target is verified with, use its type and tags"
 
 /* Load the extension @ext, which is in @obj, for @func of @target. */
@@ -457,22 +578,12 @@ static void test_update_iter(const char *more)
 	update_iter("iter_plain", more, -EINVAL);
 }
 
-static bool has_override(void)
-{
-	struct attach_limits *skel;
-	struct bpf_program *prog;
-	int err = -EINVAL;
-
-	skel = load("kprobe_override", &prog, -1, NULL, NULL, &err);
-	attach_limits__destroy(skel);
-	return !err;
-}
-
 void test_attach_limits(void)
 {
 	if (test__start_subtest("ext_override")) {
-		/* CONFIG_BPF_KPROBE_OVERRIDE */
-		if (has_override()) {
+		/* not there without CONFIG_BPF_KPROBE_OVERRIDE */
+		if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_override_return,
+					    NULL)) {
 			test_ext("ext_override", "kprobe_plain", "kprobe_override");
 			/* One that does less does no harm. */
 			extend("ext_kprobe", "kprobe_override", "kprobe_override", 0);
@@ -505,6 +616,12 @@ void test_attach_limits(void)
 	}
 	if (test__start_subtest("ext_syscall"))
 		test_ext_syscall();
+	if (test__start_subtest("tail_call_raw_tp"))
+		test_tail_call_raw_tp();
+	if (test__start_subtest("ext_raw_tp"))
+		test_ext_raw_tp();
+	if (test__start_subtest("ext_storage"))
+		test_ext_storage();
 	if (test__start_subtest("ext_args"))
 		test_ext_args();
 	if (test__start_subtest("ext_tp_btf"))

@@ -1105,12 +1105,17 @@ static void test_flags(void)
 		ASSERT_EQ(err, want, what);
 	}
 
-	/* programs for a network device are no tracing programs */
-	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_KPROBE, BPF_F_DESTRUCTIVE, 1),
-		  -EINVAL, "offload");
+	/* nor beside what binds a program to a device, which lo refuses for its own reason */
+	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_XDP, 0, 1),
+		  -EOPNOTSUPP, "offload");
+	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_XDP, BPF_F_DESTRUCTIVE, 1),
+		  -EINVAL, "offload_destructive");
+	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_XDP,
+			     BPF_F_XDP_DEV_BOUND_ONLY, 1),
+		  -EOPNOTSUPP, "device_bound");
 	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_XDP,
 			     BPF_F_DESTRUCTIVE | BPF_F_XDP_DEV_BOUND_ONLY, 1),
-		  -EINVAL, "device_bound");
+		  -EINVAL, "device_bound_destructive");
 }
 
 /* A kfunc call that nothing was resolved for is no way to call anything. */

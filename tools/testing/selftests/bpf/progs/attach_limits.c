@@ -232,6 +232,67 @@ int ext_syscall_none(struct syscall_ctx *ctx __arg_ctx)
 	return 1;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, struct bpf_cgroup_storage_key);
+	__type(value, __u64);
+} storage SEC(".maps");
+
+SEC("?cgroup_skb/egress")
+int skb_plain(struct __sk_buff *skb)
+{
+	return 0;
+}
+
+SEC("?cgroup_skb/egress")
+int skb_storage(struct __sk_buff *skb)
+{
+	return !bpf_get_local_storage(&storage, 0);
+}
+
+SEC("?freplace")
+int ext_skb(struct __sk_buff *skb)
+{
+	return 1;
+}
+
+/* Returns one if there is nothing in the storage, and puts something there. */
+SEC("?freplace")
+int ext_storage(struct __sk_buff *skb)
+{
+	__u64 *value = bpf_get_local_storage(&storage, 0);
+
+	return !(*value)++;
+}
+
+SEC("?raw_tp/task_newtask")
+int raw_tp_plain(struct bpf_raw_tracepoint_args *ctx)
+{
+	bpf_tail_call(ctx, &callees, 0);
+	return 0;
+}
+
+/* The first argument of a raw tracepoint, and one if there is nothing in the last one. */
+__u64 args_seen;
+
+static __always_inline int look_at_args(struct bpf_raw_tracepoint_args *ctx)
+{
+	args_seen = ctx->args[0] + !ctx->args[11];
+	return 0;
+}
+
+SEC("?raw_tp/task_newtask")
+int raw_tp_args(struct bpf_raw_tracepoint_args *ctx)
+{
+	return look_at_args(ctx);
+}
+
+SEC("?freplace")
+int ext_raw_tp_args(struct bpf_raw_tracepoint_args *ctx)
+{
+	return look_at_args(ctx);
+}
+
 /* Functions with arguments that an extension may take for something else. */
 struct limits_arg {
 	__u64 first;
