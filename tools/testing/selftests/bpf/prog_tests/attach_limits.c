@@ -8,10 +8,13 @@
 #include "attach_limits.skel.h"
 #include "attach_limits_ext.skel.h"
 
-static struct attach_limits *load(const char *name, struct bpf_program **prog, int callees,
-				  struct bpf_program *target, const char *func, int *err)
+/* Of the maps the one in @shared, if any, is that of another skeleton. */
+static struct attach_limits *load(const char *name, struct bpf_program **prog,
+				  const char *shared, int map_fd, struct bpf_program *target,
+				  const char *func, int *err)
 {
 	struct attach_limits *skel;
+	struct bpf_map *map;
 
 	skel = attach_limits__open();
 	if (!ASSERT_OK_PTR(skel, "open"))
@@ -21,9 +24,12 @@ static struct attach_limits *load(const char *name, struct bpf_program **prog, i
 	if (!ASSERT_OK_PTR(*prog, "find_program"))
 		goto out;
 	bpf_program__set_autoload(*prog, true);
-	if (callees >= 0 &&
-	    !ASSERT_OK(bpf_map__reuse_fd(skel->maps.callees, callees), "reuse_fd"))
-		goto out;
+	if (shared) {
+		map = bpf_object__find_map_by_name(skel->obj, shared);
+		if (!ASSERT_OK_PTR(map, "find_map") ||
+		    !ASSERT_OK(bpf_map__reuse_fd(map, map_fd), "reuse_fd"))
+			goto out;
+	}
 	if (target &&
 	    !ASSERT_OK(bpf_program__set_attach_target(*prog, bpf_program__fd(target),
 						      func ?: bpf_program__name(target)),
@@ -43,10 +49,28 @@ static struct attach_limits *load_good(const char *name, struct bpf_program **pr
 	struct attach_limits *skel;
 	int err;
 
-	skel = load(name, prog, -1, target, NULL, &err);
+	skel = load(name, prog, NULL, -1, target, NULL, &err);
 	if (!skel || ASSERT_OK(err, name))
 		return skel;
 	attach_limits__destroy(skel);
+	return NULL;
+}
+
+static int set_callee(struct attach_limits *skel, struct bpf_program *callee)
+{
+	int key = 0, fd = bpf_program__fd(callee);
+
+	return bpf_map__update_elem(skel->maps.callees, &key, sizeof(key), &fd, sizeof(fd), 0);
+}
+
+/* Attach an extension to what it was loaded for. One that should not be there is not kept. */
+static struct bpf_link *attach_ext(struct bpf_program *ext, int want)
+{
+	struct bpf_link *link = bpf_program__attach(ext);
+
+	if (ASSERT_EQ(link ? 0 : -errno, want, bpf_program__name(ext)) && !want)
+		return link;
+	bpf_link__destroy(link);
 	return NULL;
 }
 
@@ -63,10 +87,7 @@ static void tail_call(const char *caller, const char *callee, int want)
 	other_skel = load_good(callee, &other, NULL);
 	if (!other_skel)
 		goto out;
-	prog_fd = bpf_program__fd(other);
-	err = bpf_map__update_elem(skel->maps.callees, &key, sizeof(key), &prog_fd,
-				   sizeof(prog_fd), 0);
-	ASSERT_EQ(err, want, "update");
+	ASSERT_EQ(set_callee(skel, other), want, "update");
 	attach_limits__destroy(skel);
 
 	fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "callees", sizeof(key), sizeof(prog_fd), 1,
@@ -74,8 +95,9 @@ static void tail_call(const char *caller, const char *callee, int want)
 	skel = NULL;
 	if (!ASSERT_OK_FD(fd, "map_create"))
 		goto out;
+	prog_fd = bpf_program__fd(other);
 	ASSERT_OK(bpf_map_update_elem(fd, &key, &prog_fd, 0), "first_update");
-	skel = load(caller, &prog, fd, NULL, NULL, &err);
+	skel = load(caller, &prog, "callees", fd, NULL, NULL, &err);
 	if (skel)
 		ASSERT_EQ(err, want, "load");
 	close(fd);
@@ -121,7 +143,6 @@ static void test_ext(const char *ext, const char *plain, const char *more)
 {
 	struct attach_limits *plain_skel, *ext_skel = NULL;
 	struct bpf_program *plain_prog, *ext_prog;
-	struct bpf_link *link;
 
 	extend(ext, more, more, 0);
 	extend(ext, plain, more, 0);
@@ -132,11 +153,8 @@ static void test_ext(const char *ext, const char *plain, const char *more)
 	if (!plain_skel)
 		return;
 	ext_skel = load_good(ext, &ext_prog, plain_prog);
-	if (ext_skel) {
-		link = bpf_program__attach(ext_prog);
-		ASSERT_EQ(link ? 0 : -errno, -EINVAL, "attach");
-		bpf_link__destroy(link);
-	}
+	if (ext_skel)
+		attach_ext(ext_prog, -EINVAL);
 	attach_limits__destroy(ext_skel);
 	attach_limits__destroy(plain_skel);
 }
@@ -197,7 +215,6 @@ static void test_tail_call_syscall(const char *caller)
 {
 	struct attach_limits *skel, *other_skel;
 	struct bpf_program *prog, *other;
-	int key = 0, fd;
 
 	skel = load_good(caller, &prog, NULL);
 	other_skel = load_good("syscall_write", &other, NULL);
@@ -205,9 +222,7 @@ static void test_tail_call_syscall(const char *caller)
 		goto out;
 
 	run_syscall_alone(other);
-	fd = bpf_program__fd(other);
-	if (ASSERT_OK(bpf_map__update_elem(skel->maps.callees, &key, sizeof(key), &fd,
-					   sizeof(fd), 0), "update"))
+	if (ASSERT_OK(set_callee(skel, other), "update"))
 		run_syscall(prog);
 out:
 	attach_limits__destroy(other_skel);
@@ -226,12 +241,11 @@ static void ext_syscall(const char *name, const char *target, const char *func, 
 	skel = load_good(target, &prog, NULL);
 	if (!skel)
 		return;
-	ext_skel = load(name, &ext, -1, prog, func, &err);
+	ext_skel = load(name, &ext, NULL, -1, prog, func, &err);
 	if (!ext_skel || !ASSERT_OK(err, "load"))
 		goto out;
-	link = bpf_program__attach(ext);
-	/* One that should not be there is not run. */
-	if (!ASSERT_EQ(link ? 0 : -errno, want, target) || want)
+	link = attach_ext(ext, want);
+	if (!link)
 		goto out;
 	if (!strcmp(name, "ext_syscall_write")) {
 		run_syscall(prog);
@@ -289,7 +303,6 @@ static void test_tail_call_raw_tp(void)
 {
 	struct attach_limits *skel, *other_skel;
 	struct bpf_program *prog, *other;
-	int key = 0, fd;
 
 	skel = load_good("raw_tp_plain", &prog, NULL);
 	other_skel = load_good("raw_tp_args", &other, NULL);
@@ -301,9 +314,7 @@ static void test_tail_call_raw_tp(void)
 	run_raw_tp(other, 11, -EINVAL);
 	run_raw_tp(other, 12, 0);
 
-	fd = bpf_program__fd(other);
-	if (ASSERT_OK(bpf_map__update_elem(skel->maps.callees, &key, sizeof(key), &fd,
-					   sizeof(fd), 0), "update"))
+	if (ASSERT_OK(set_callee(skel, other), "update"))
 		run_raw_tp_short(prog, other_skel);
 out:
 	attach_limits__destroy(other_skel);
@@ -322,8 +333,8 @@ static void test_ext_raw_tp(void)
 	ext_skel = load_good("ext_raw_tp_args", &ext, prog);
 	if (!ext_skel)
 		goto out;
-	link = bpf_program__attach(ext);
-	if (ASSERT_OK_PTR(link, "attach"))
+	link = attach_ext(ext, 0);
+	if (link)
 		run_raw_tp_short(prog, ext_skel);
 	bpf_link__destroy(link);
 out:
@@ -341,26 +352,17 @@ static void ext_storage(const char *name, const char *target, bool same, int wan
 	struct attach_limits *skel, *ext_skel;
 	struct bpf_program *prog, *ext;
 	struct bpf_link *link = NULL;
+	int err;
 
 	skel = load_good(target, &prog, NULL);
-	ext_skel = attach_limits__open();
-	if (!skel || !ASSERT_OK_PTR(ext_skel, "open"))
+	if (!skel)
+		return;
+	ext_skel = load(name, &ext, same ? "storage" : NULL, bpf_map__fd(skel->maps.storage),
+			prog, NULL, &err);
+	if (!ext_skel || !ASSERT_OK(err, "load"))
 		goto out;
-	ext = bpf_object__find_program_by_name(ext_skel->obj, name);
-	if (!ASSERT_OK_PTR(ext, "find_program"))
-		goto out;
-	bpf_program__set_autoload(ext, true);
-	if (same && !ASSERT_OK(bpf_map__reuse_fd(ext_skel->maps.storage,
-						 bpf_map__fd(skel->maps.storage)), "reuse_fd"))
-		goto out;
-	if (!ASSERT_OK(bpf_program__set_attach_target(ext, bpf_program__fd(prog), target),
-		       "set_target") ||
-	    !ASSERT_OK(attach_limits__load(ext_skel), "load"))
-		goto out;
-
-	link = bpf_program__attach(ext);
-	/* One that should not be there is not run. */
-	if (!ASSERT_EQ(link ? 0 : -errno, want, target) || want)
+	link = attach_ext(ext, want);
+	if (!link)
 		goto out;
 	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run");
 	ASSERT_EQ(opts.retval, 1, "retval");
@@ -377,6 +379,8 @@ static void test_ext_storage(void)
 	ext_storage("ext_storage", "skb_storage", true, 0);
 	ext_storage("ext_storage", "skb_storage", false, -EINVAL);
 	ext_storage("ext_storage", "skb_plain", true, -EINVAL);
+	/* Each kind counts for itself. */
+	ext_storage("ext_percpu_storage", "skb_storage", true, -EINVAL);
 }
 
 #define MSG_ARG "arg0 is not what the target is verified with, use its type and tags"
@@ -504,11 +508,11 @@ static void test_ext_tp_btf(void)
 	skel = load_good("ctx_target", &target, NULL);
 	if (!skel)
 		return;
-	ext_skel = load("ext_ctx", &prog, -1, target, "arg_ctx", &err);
+	ext_skel = load("ext_ctx", &prog, NULL, -1, target, "arg_ctx", &err);
 	if (ext_skel)
 		ASSERT_OK(err, "load");
 	attach_limits__destroy(ext_skel);
-	ext_skel = load("ext_ctx_read", &prog, -1, target, "arg_ctx", &err);
+	ext_skel = load("ext_ctx_read", &prog, NULL, -1, target, "arg_ctx", &err);
 	if (ext_skel)
 		ASSERT_EQ(err, -EACCES, "load_read");
 	attach_limits__destroy(ext_skel);
@@ -526,7 +530,7 @@ static void test_ext_iter(void)
 	if (!skel)
 		return;
 
-	ext_skel = load("ext_iter", &ext, -1, prog, "bpf_iter_bpf_map_elem", &err);
+	ext_skel = load("ext_iter", &ext, NULL, -1, prog, "bpf_iter_bpf_map_elem", &err);
 	if (ext_skel)
 		ASSERT_EQ(err, -EINVAL, "load");
 	attach_limits__destroy(ext_skel);

@@ -1105,7 +1105,12 @@ static void test_flags(void)
 		ASSERT_EQ(err, want, what);
 	}
 
-	/* nor beside what binds a program to a device, which lo refuses for its own reason */
+	/* nor beside what binds a program to a device, which takes no tracing programs */
+	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_KPROBE, 0, 1),
+		  -EINVAL, "offload_kprobe");
+	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_KPROBE, BPF_F_DESTRUCTIVE, 1),
+		  -EINVAL, "offload_kprobe_destructive");
+	/* and no flags like this one; lo takes none at all, which is seen later */
 	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_XDP, 0, 1),
 		  -EOPNOTSUPP, "offload");
 	ASSERT_EQ(load_insns(insns, ARRAY_SIZE(insns), BPF_PROG_TYPE_XDP, BPF_F_DESTRUCTIVE, 1),

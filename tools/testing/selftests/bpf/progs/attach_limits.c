@@ -238,6 +238,12 @@ struct {
 	__type(value, __u64);
 } storage SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE);
+	__type(key, struct bpf_cgroup_storage_key);
+	__type(value, __u64);
+} percpu_storage SEC(".maps");
+
 SEC("?cgroup_skb/egress")
 int skb_plain(struct __sk_buff *skb)
 {
@@ -263,6 +269,12 @@ int ext_storage(struct __sk_buff *skb)
 	__u64 *value = bpf_get_local_storage(&storage, 0);
 
 	return !(*value)++;
+}
+
+SEC("?freplace")
+int ext_percpu_storage(struct __sk_buff *skb)
+{
+	return !bpf_get_local_storage(&percpu_storage, 0);
 }
 
 SEC("?raw_tp/task_newtask")
