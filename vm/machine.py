@@ -2,14 +2,15 @@
 """Boot one kernel in QEMU and say how the machine ended.
 
 Three witnesses are kept of every run, and the verdict is drawn from all of
-them together, never from QEMU's exit code:
+them together:
 
   status   a virtio-serial port; only the guest's init writes to it, at its end
   console  the serial console, as a file; only the kernel writes to it
   events   what QEMU reports over QMP (SHUTDOWN, GUEST_PANICKED, ...)
 
-A machine whose witnesses contradict each other is "lost". What the guest's
-command prints goes to a port of its own ("output") and is no witness.
+A machine whose witnesses contradict each other is "lost", and so is one whose
+QEMU crashed; that its exit code is good proves nothing. What the guest's command
+prints goes to a port of its own ("output") and is no witness.
 """
 
 import ctypes
@@ -231,11 +232,21 @@ class Outcome:
         return [*console, *(f"output: {line}" for line in self.output.splitlines()[-lines // 2:])]
 
 
-def judge(status, console, events, limit="", ticking=False, still=True):
+def unexpected_end(code, events):
+    """What is wrong with the way in which QEMU went by itself, with this exit code; nothing if it is in order."""
+    if code < 0:
+        return f"QEMU was killed: {signal.strsignal(-code)}"
+    if code:
+        return f"QEMU exited with status {code}"
+    return "" if any(e["event"] == "SHUTDOWN" for e in events) else "QEMU exited without a SHUTDOWN event"
+
+
+def judge(status, console, events, limit="", ticking=False, still=True, died=""):
     """Draw the verdict from the witnesses: (verdict, detail).
 
     ticking: the command's output went on growing after the machine said it halts.
     still: QEMU found every CPU stopped for good.
+    died: how QEMU ended when that was not the guest's doing.
     """
     status = status.strip()
     names = [e["event"] for e in events]
@@ -246,6 +257,9 @@ def judge(status, console, events, limit="", ticking=False, still=True):
 
     if limit:
         return "hung", limit
+    # An emulator that crashes may do so while the guest panics: that panic had no end.
+    if died:
+        return "lost", died
     if banners == 0:
         return "lost", "no kernel ever spoke on the console"
     if banners > 1:
@@ -316,7 +330,7 @@ class Machine:
         factor = (TCG_FACTOR if accel == "tcg" else 1) * (DEBUG_FACTOR if KERNEL else 1)
         self.limits = {k: v * factor for k, v in LIMITS.items()}
         self.limits.update(limits or {})
-        self.qmp, self.buffer, self.events = None, b"", []  # of one run
+        self.qemu, self.qmp, self.buffer, self.events = None, None, b"", []  # of one run
 
     def path(self, name):
         return os.path.join(self.log, name)
@@ -485,7 +499,7 @@ class Machine:
                 argv = self.qemu_argv(initrd, theirs.fileno())
                 stderr.write(" ".join(argv) + "\n")
                 stderr.flush()
-                qemu = subprocess.Popen(
+                self.qemu = qemu = subprocess.Popen(
                     argv, stdin=None if self.shell else subprocess.DEVNULL, stdout=None if self.shell else stderr,
                     stderr=stderr, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent)
             theirs.close()
@@ -575,7 +589,8 @@ class Machine:
 
         status, console = self.read("status"), self.read("console")
         ticking = settled is not None and self.size("output") != settled
-        verdict, detail = judge(status, console, events, limit, ticking, still)
+        died = unexpected_end(qemu.returncode, events) if eof else ""
+        verdict, detail = judge(status, console, events, limit, ticking, still, died)
         if verdict == "lost":
             qemu_says = self.read("qemu").splitlines()[1:]
             if qemu_says:
