@@ -64,6 +64,8 @@ HALT_GRACE = 3
 HALT_SETTLE = 1.5
 # Bytes of the loop in which a CPU waits for its end.
 LOOP_SIZE = 32
+# How often it is looked where the CPUs are, when all wait for an interrupt and when one is in a loop.
+SAMPLES, SAMPLES_OF_LOOP, SAMPLE_DELAY = 5, 30, 0.15
 # How long QEMU may take to answer.
 QMP_TIMEOUT = 20
 
@@ -308,6 +310,16 @@ def die_with_parent():
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
+def seems_halted(console):
+    """Is what the console says a reason to look whether every CPU stands still?
+
+    A panic that has begun is not at its end before it says so, even if another CPU wanted to halt: it may be about
+    to start the crash kernel.
+    """
+    said = RE_PANIC_END if RE_PANIC.search(console) else RE_HALTED
+    return bool(said.search(console))
+
+
 class Machine:
     """One QEMU run. All paths and numbers come in through the constructor."""
 
@@ -452,8 +464,8 @@ class Machine:
         It takes no interrupts, and waits for one, or goes round in a loop of a few instructions: a CPU that was
         told to stop in an NMI can do no better. One that has not stopped yet is seen somewhere else soon.
         """
-        first, samples = None, 5
-        for _ in range(samples):
+        first = None
+        for sample in range(SAMPLES_OF_LOOP):
             cpus = re.findall(self.arch["registers"], self.ask_monitor("info registers -a"))
             first = first or cpus
             if len(cpus) != self.smp:
@@ -462,7 +474,10 @@ class Machine:
                 if int(flags, 16) & self.arch["interrupts"] or (
                         halted == "0" and abs(int(place, 16) - int(before, 16)) >= LOOP_SIZE):
                     return False
-            time.sleep(0.1)
+            # The one that starts the crash kernel copies and clears memory in loops as small, one after the other.
+            if sample >= SAMPLES and all(halted == "1" for _, _, halted in cpus):
+                return True
+            time.sleep(SAMPLE_DELAY)
         return True
 
     def read_counters(self):
@@ -538,8 +553,7 @@ class Machine:
                 asked = len(RE_WANT_NMI.findall(console))
                 nmis_due += [now + NMI_DELAY] * (asked - nmis_asked)
                 nmis_asked = asked
-                if RE_HALTED.search(console) or RE_PANIC_END.search(console):
-                    halted_at = halted_at or now
+                halted_at = (halted_at or now) if seems_halted(console) else None
             if nmis_due and now >= nmis_due[0]:
                 nmis_due.pop(0)
                 self.send_qmp("inject-nmi")
