@@ -87,7 +87,7 @@ PATHS = {
         """,
     "print": """
         devkmsg_write vprintk_emit vprintk_store printk_sprint prb_reserve prb_final_commit nbcon_get_default_prio
-        nbcon_kthreads_wake wake_up_klogd nbcon_context_try_acquire nbcon_emit_next_record printk_get_next_message
+        nbcon_kthreads_wake __wake_up_klogd nbcon_context_try_acquire nbcon_emit_next_record printk_get_next_message
         record_print_text nbcon_enter_unsafe nbcon_exit_unsafe serial8250_console_write nbcon_context_release
         tp:console
         """,
