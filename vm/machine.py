@@ -65,7 +65,7 @@ HALT_SETTLE = 1.5
 # Bytes of the loop in which a CPU waits for its end.
 LOOP_SIZE = 32
 # How often it is looked where the CPUs are, when all wait for an interrupt and when one is in a loop.
-SAMPLES, SAMPLES_OF_LOOP, SAMPLE_DELAY = 5, 30, 0.15
+SAMPLES, SAMPLES_OF_LOOP, SAMPLE_DELAY = 6, 30, 0.15
 # How long QEMU may take to answer.
 QMP_TIMEOUT = 20
 
@@ -465,7 +465,7 @@ class Machine:
         told to stop in an NMI can do no better. One that has not stopped yet is seen somewhere else soon.
         """
         first = None
-        for sample in range(SAMPLES_OF_LOOP):
+        for sample in range(1, SAMPLES_OF_LOOP + 1):
             cpus = re.findall(self.arch["registers"], self.ask_monitor("info registers -a"))
             first = first or cpus
             if len(cpus) != self.smp:
