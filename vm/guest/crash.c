@@ -113,6 +113,17 @@ static void call_statfs(void)
 	pause_ms(50); /* timers and work items come a little later */
 }
 
+/* The answer comes, except when the program is armed. */
+static void ask_and_answer(void)
+{
+	struct statfs st;
+
+	statfs("/", &st);
+	if (!skel->bss->armed)
+		statfs("/", &st);
+	pause_ms(500);
+}
+
 static void call_uprobe_target(void)
 {
 	uprobe_target(1);
@@ -251,6 +262,7 @@ static const struct target targets[] = {
 	{ "console", print_something, false },
 	{ "console_write", print_something, false },
 	{ "timer", call_statfs, false },
+	{ "watchdog", ask_and_answer, false },
 	{ "workqueue", call_statfs, false },
 	{ "panic_path", panic_otherwise, true },
 	{ "redirect_path", panic_otherwise, true },
