@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Destructive BPF programs: who may load one, who may make it run, and what it
- * may call.
+ * Destructive BPF programs: those that were loaded with BPF_F_DESTRUCTIVE, and
+ * may call kfuncs that end the machine, and these kfuncs.
  *
- * A program that was granted BPF_F_DESTRUCTIVE has prog->aux->destructive set.
- * That bit is given here and nowhere else; whoever wants to know whether a
- * program may be destructive asks for the bit, not for a capability.
+ * prog->aux->destructive is set here, at load, and never changes.
  */
 #include <linux/atomic.h>
 #include <linux/bpf.h>
@@ -15,7 +13,6 @@
 #include <linux/console.h>
 #include <linux/cred.h>
 #include <linux/debug_locks.h>
-#include <linux/err.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
@@ -33,12 +30,7 @@
 
 #define verbose(env, fmt, args...) bpf_verifier_log_write(env, fmt, ##args)
 
-/*
- * The types that debugging programs have. It is the smallest set that has a
- * use, and a set that can grow; LSM programs have tracing kfuncs, too, but no
- * use for this so far. Not is_tracing_prog_type() of the verifier: that one is
- * about map features, and leaves BPF_PROG_TYPE_TRACING out.
- */
+/* The types of debugging programs. */
 static bool prog_type_may_be_destructive(enum bpf_prog_type type)
 {
 	switch (type) {
@@ -46,7 +38,6 @@ static bool prog_type_may_be_destructive(enum bpf_prog_type type)
 	case BPF_PROG_TYPE_TRACEPOINT:
 	case BPF_PROG_TYPE_PERF_EVENT:
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
-	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
 	case BPF_PROG_TYPE_TRACING:
 		return true;
 	default:
@@ -54,21 +45,12 @@ static bool prog_type_may_be_destructive(enum bpf_prog_type type)
 	}
 }
 
-/**
- * bpf_check_destructive() - Decide whether a program may be destructive.
- * @env: The verifier environment of the program that is being loaded.
- * @prog_flags: The flags that BPF_PROG_LOAD was called with.
- *
- * The type is judged before the capability, so that the answer to a wrong type
- * does not depend on who asks. A BPF_PROG_TYPE_EXT program counts as the type
- * of the program that it replaces a function of.
- *
- * Return:
- * * 0		- BPF_F_DESTRUCTIVE was not asked for, or it is granted.
- * * -EINVAL	- The program is not a tracing program.
- * * -EPERM	- The loader lacks CAP_SYS_BOOT in the initial user namespace.
+/*
+ * Grant or refuse BPF_F_DESTRUCTIVE at load. The type comes first, so that the
+ * answer to a wrong type does not depend on the loader. An extension counts as
+ * the type of its target.
  */
-int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
+int bpf_destructive_check_load(struct bpf_verifier_env *env, u32 prog_flags)
 {
 	enum bpf_prog_type type = resolve_prog_type(env->prog);
 
@@ -76,19 +58,15 @@ int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
 		return 0;
 
 	if (!prog_type_may_be_destructive(type)) {
-		verbose(env,
-			"BPF_F_DESTRUCTIVE is refused: program type %d is not a tracing type, load without the flag or use a tracing program\n",
+		verbose(env, "BPF_F_DESTRUCTIVE is for tracing programs, not for program type %d\n",
 			type);
 		return -EINVAL;
 	}
 
-	/*
-	 * Plain capable(), not bpf_token_capable(): the machine belongs to the
-	 * initial user namespace, and nobody below it can delegate its end.
-	 */
+	/* No bpf_token_capable(): a user namespace does not own the machine. */
 	if (!capable(CAP_SYS_BOOT)) {
 		verbose(env,
-			"BPF_F_DESTRUCTIVE is refused: it requires CAP_SYS_BOOT in the initial user namespace, load with that capability or without the flag\n");
+			"BPF_F_DESTRUCTIVE requires CAP_SYS_BOOT in the initial user namespace\n");
 		return -EPERM;
 	}
 
@@ -96,47 +74,92 @@ int bpf_check_destructive(struct bpf_verifier_env *env, u32 prog_flags)
 	return 0;
 }
 
-/**
- * bpf_check_destructive_use() - Decide whether the caller may make a program run.
- * @prog: The program that the caller wants to attach or run, or NULL.
- *
- * A file descriptor of a destructive program can get to a process that could not
- * have loaded the program: through bpffs, a Unix socket, or by the program's id.
- * It may look at the program, but not make it run where it did not run before.
- *
- * Return: 0, or -EPERM if @prog is destructive and the caller lacks CAP_SYS_BOOT
- * in the initial user namespace.
+/*
+ * May @prog watch, or replace a function of, the BPF program @tgt_prog? Others
+ * attach and run a program without the flag where they like, and what is attached
+ * to it runs there, too. A program with the flag may be watched by any other, but
+ * its functions are not for others to replace.
  */
-int bpf_check_destructive_use(const struct bpf_prog *prog)
+int bpf_destructive_check_target(struct bpf_verifier_log *log, const struct bpf_prog *prog,
+				 const struct bpf_prog *tgt_prog)
 {
-	if (!prog || !prog->aux->destructive || capable(CAP_SYS_BOOT))
-		return 0;
-	return -EPERM;
+	if (prog->aux->destructive && !tgt_prog->aux->destructive) {
+		bpf_log(log,
+			"Program with BPF_F_DESTRUCTIVE cannot attach to a program without it\n");
+		return -EINVAL;
+	}
+
+	if (prog->type == BPF_PROG_TYPE_EXT &&
+	    !prog->aux->destructive && tgt_prog->aux->destructive) {
+		bpf_log(log,
+			"Extension without BPF_F_DESTRUCTIVE cannot replace a function of a program with it\n");
+		return -EINVAL;
+	}
+
+	return 0;
 }
 
-/**
- * bpf_prog_get_to_run() - Get a program in order to attach or run it.
- * @ufd: A file descriptor of the program.
- *
- * To be used instead of bpf_prog_get() by everything that takes tracing programs
- * and after which a program may run.
- *
- * Return: The program, with a reference taken, or an ERR_PTR().
+/*
+ * The callback of a timer or bpf_wq is code of the program that has set it, and
+ * any program with the map may start it. The first program that uses such a map
+ * decides whether it is for destructive programs, as with program arrays.
  */
-struct bpf_prog *bpf_prog_get_to_run(u32 ufd)
+static bool claim_async(struct bpf_map *map, bool destructive)
 {
-	struct bpf_prog *prog = bpf_prog_get(ufd);
-	int err;
+	int old, owner = destructive ? 1 : -1;
 
-	if (IS_ERR(prog))
+	if (!bpf_map_has_internal_structs(map))
+		return true;
+	old = cmpxchg(&map->async_owner, 0, owner);
+	return !old || old == owner;
+}
+
+int bpf_destructive_claim_maps(struct bpf_verifier_env *env)
+{
+	bool destructive = env->prog->aux->destructive;
+	u32 i;
+
+	for (i = 0; i < env->used_map_cnt; i++) {
+		struct bpf_map *map = env->used_maps[i], *inner = map->inner_map_meta;
+
+		/* Inner maps come and go after load. */
+		if (destructive && inner && bpf_map_has_internal_structs(inner)) {
+			verbose(env,
+				"Program with BPF_F_DESTRUCTIVE cannot use timers and work of inner maps\n");
+			return -EINVAL;
+		}
+		if (!claim_async(map, destructive)) {
+			verbose(env,
+				"Programs with and without BPF_F_DESTRUCTIVE cannot share timers and work of map %s\n",
+				map->name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Only programs without the flag can get at the timers and work of an inner map. */
+bool bpf_destructive_claim_inner_map(struct bpf_map *map)
+{
+	return claim_async(map, false);
+}
+
+/*
+ * Require CAP_SYS_BOOT of whoever gets a destructive program to attach or run it:
+ * it may have come from a pin, over a socket, or by its id. This is part of getting
+ * a program by file descriptor, id or path, so an attach point that does so has the
+ * check. Those that cannot make the program run use bpf_prog_peek(). What takes a
+ * program from another object, as an iterator does from its link, has to ask itself.
+ *
+ * Takes over the reference to @prog, which may be an error.
+ */
+struct bpf_prog *bpf_destructive_check_use(struct bpf_prog *prog)
+{
+	if (IS_ERR(prog) || !prog->aux->destructive || capable(CAP_SYS_BOOT))
 		return prog;
 
-	err = bpf_check_destructive_use(prog);
-	if (err) {
-		bpf_prog_put(prog);
-		return ERR_PTR(err);
-	}
-	return prog;
+	bpf_prog_put(prog);
+	return ERR_PTR(-EPERM);
 }
 
 /* What destructive kfuncs are at work on this CPU. */
@@ -576,6 +599,7 @@ BTF_ID_FLAGS(func, bpf_halt, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
 BTF_ID_FLAGS(func, bpf_restart, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
 BTF_ID_FLAGS(func, bpf_power_off, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
 #ifdef CONFIG_CRASH_DUMP
+BTF_ID_FLAGS(func, crash_kexec, KF_DESTRUCTIVE)
 BTF_ID_FLAGS(func, bpf_crash_kexec, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
 #endif
 BTF_KFUNCS_END(destructive_kfunc_ids)
@@ -585,14 +609,11 @@ static const struct btf_kfunc_id_set destructive_kfunc_set = {
 	.set   = &destructive_kfunc_ids,
 };
 
+/* The two kfunc hooks of the types in prog_type_may_be_destructive(). */
 static int __init destructive_kfunc_init(void)
 {
 	int ret;
 
-	/*
-	 * The two hooks of the types in prog_type_may_be_destructive(). LSM
-	 * programs share the tracing hook, but cannot get the flag.
-	 */
 	ret = register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &destructive_kfunc_set);
 	return ret ?: register_btf_kfunc_id_set(BPF_PROG_TYPE_KPROBE, &destructive_kfunc_set);
 }

@@ -5,9 +5,11 @@
 
 char _license[] SEC("license") = "GPL";
 
-SEC("kprobe")
-int halts(void *ctx)
+extern void bpf_kfunc_call_test_destructive(void) __ksym;
+
+SEC("raw_tp/task_newtask")
+int prog(void *ctx)
 {
-	bpf_halt();
+	bpf_kfunc_call_test_destructive();
 	return 0;
 }

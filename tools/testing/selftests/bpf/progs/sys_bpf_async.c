@@ -19,10 +19,7 @@ struct {
 } elems SEC(".maps");
 
 __u32 map_id;
-
-int fd = -1;
-int close_err = -1;
-int runs;
+int fd = -1, close_err = -1, runs;
 
 /* Opens a map by its id, which takes CAP_SYS_ADMIN, and closes it again. */
 static __always_inline void open_and_close(void)
@@ -62,11 +59,9 @@ int from_wq(void *ctx)
 	int key = 0;
 
 	elem = bpf_map_lookup_elem(&elems, &key);
-	if (!elem)
-		return 1;
-	if (bpf_wq_init(&elem->work, &elems, 0) ||
+	if (!elem || bpf_wq_init(&elem->work, &elems, 0) ||
 	    bpf_wq_set_callback(&elem->work, wq_callback, 0))
-		return 2;
+		return 1;
 	return bpf_wq_start(&elem->work, 0);
 }
 
@@ -77,8 +72,6 @@ int from_task_work(void *ctx)
 	int key = 0;
 
 	elem = bpf_map_lookup_elem(&elems, &key);
-	if (!elem)
-		return 1;
-	return bpf_task_work_schedule_resume(bpf_get_current_task_btf(), &elem->task_work,
-					     &elems, task_work_callback);
+	return elem ? bpf_task_work_schedule_resume(bpf_get_current_task_btf(), &elem->task_work,
+						    &elems, task_work_callback) : 1;
 }

@@ -1,178 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Where in a program a destructive call may hide, and what it may look like. */
+/* Where in a program a destructive call may hide, and what lets it load. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
+#include "bpf_experimental.h"
 #include "bpf_misc.h"
 
 char _license[] SEC("license") = "GPL";
 
-char writable_fmt[] = "in a map that the program can change";
+extern void bpf_kfunc_call_test_destructive(void) __weak __ksym;
 
-#define REFUSED_CALL "destructive kfunc bpf_vpanic requires the BPF_F_DESTRUCTIVE load flag"
-
-/* The capabilities that any tracing program needs, with and without the one more. */
-#define CAPS_TRACING (CAP_BPF | CAP_PERFMON)
-
-SEC("kprobe")
-__description("destructive: a call needs the flag")
-__failure __msg(REFUSED_CALL)
-int call_without_flag(void *ctx)
-{
-	bpf_panic("no flag");
-	return 0;
-}
-
-SEC("kprobe")
-__description("destructive: the report names kfunc, reason and cure")
-__failure
-__msg("The destructive kfunc bpf_vpanic is not allowed:")
-__msg("the program was loaded without BPF_F_DESTRUCTIVE.")
-__msg("Load a tracing program with BPF_F_DESTRUCTIVE and CAP_SYS_BOOT")
-int report_without_flag(void *ctx)
-{
-	bpf_panic("no flag");
-	return 0;
-}
-
-SEC("kprobe")
-__description("destructive: CAP_BPF, CAP_PERFMON and CAP_SYS_BOOT are enough")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-__caps_unpriv(CAP_BPF | CAP_PERFMON | CAP_SYS_BOOT)
-__success_unpriv
-int call_with_caps(void *ctx)
-{
-	bpf_panic("flag and capability");
-	return 0;
-}
-
-SEC("kprobe")
-__description("destructive: the flag needs CAP_SYS_BOOT, with a call or without")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-__caps_unpriv(CAP_BPF | CAP_PERFMON)
-__failure_unpriv
-__msg_unpriv("BPF_F_DESTRUCTIVE is refused: it requires CAP_SYS_BOOT in the initial user namespace")
-int flag_without_cap(void *ctx)
-{
-	return 0;
-}
-
-SEC("kprobe")
-__description("destructive: CAP_SYS_BOOT without the flag is worth nothing")
-__caps_unpriv(CAP_BPF | CAP_PERFMON | CAP_SYS_BOOT)
-__failure_unpriv __msg_unpriv(REFUSED_CALL)
-int cap_without_flag(void *ctx)
-{
-	bpf_panic("capability, but no flag");
-	return 0;
-}
-
-SEC("kprobe")
-__description("destructive: CAP_SYS_ADMIN does not stand in for CAP_SYS_BOOT")
-__flag(BPF_F_DESTRUCTIVE)
-__caps_unpriv(CAP_SYS_ADMIN)
-__failure_unpriv __msg_unpriv("BPF_F_DESTRUCTIVE is refused: it requires CAP_SYS_BOOT")
-int sys_admin_is_no_sys_boot(void *ctx)
-{
-	return 0;
-}
-
-SEC("xdp")
-__description("destructive: the type is judged before the capability")
-__flag(BPF_F_DESTRUCTIVE)
-__failure __msg("BPF_F_DESTRUCTIVE is refused: program type 6 is not a tracing type")
-__caps_unpriv(CAP_BPF | CAP_NET_ADMIN)
-__failure_unpriv __msg_unpriv("BPF_F_DESTRUCTIVE is refused: program type 6 is not a tracing type")
-int wrong_type(void *ctx)
-{
-	return XDP_PASS;
-}
-
-SEC("kprobe")
-__description("destructive: a call that is dead code is no call")
-__success
-int dead_call(void *ctx)
-{
-	asm volatile ("r1 = 0;"
-		      "if r1 == 0 goto +1;"
-		      "call %[bpf_vpanic];"
-		      "r0 = 0;"
-		      :: __imm(bpf_vpanic) : __clobber_all);
-	return 0;
-}
-
-static __noinline int static_subprog(void)
-{
-	bpf_panic("static");
-	return 0;
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: static subprogram without the flag")
-__failure __msg(REFUSED_CALL)
-int static_subprog_without_flag(void *ctx)
-{
-	return static_subprog();
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: static subprogram with the flag")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int static_subprog_with_flag(void *ctx)
-{
-	return static_subprog();
-}
-
-__noinline int global_subprog(int n)
-{
-	bpf_panic("global, %d", n);
-	return 0;
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: global subprogram without the flag")
-__failure __msg(REFUSED_CALL)
-int global_subprog_without_flag(void *ctx)
-{
-	return global_subprog(1);
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: global subprogram with the flag")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int global_subprog_with_flag(void *ctx)
-{
-	return global_subprog(1);
-}
-
-static int loop_body(__u32 i, void *ctx)
-{
-	bpf_panic("round %u", i);
-	return 0;
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: callback without the flag")
-__failure __msg(REFUSED_CALL)
-int callback_without_flag(void *ctx)
-{
-	bpf_loop(1, loop_body, NULL, 0);
-	return 0;
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: callback with the flag")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int callback_with_flag(void *ctx)
-{
-	bpf_loop(1, loop_body, NULL, 0);
-	return 0;
-}
+#define MSG_CALL "destructive kfunc bpf_kfunc_call_test_destructive requires the BPF_F_DESTRUCTIVE load flag"
+/* Tools look for this: the kernel, or the program type, has no such kfunc. */
+#define MSG_NO_KFUNC "calling kernel function bpf_kfunc_call_test_destructive is not allowed"
 
 struct async_elem {
 	struct bpf_timer timer;
@@ -187,225 +26,118 @@ struct {
 	__type(value, struct async_elem);
 } asyncs SEC(".maps");
 
-static int timer_callback(void *map, int *key, struct async_elem *elem)
+#define CALLING(name, ...)							\
+	static __noinline int name(__VA_ARGS__)					\
+	{									\
+		bpf_kfunc_call_test_destructive();				\
+		return 0;							\
+	}
+
+CALLING(static_subprog, void)
+CALLING(loop_body, __u32 i, void *ctx)
+CALLING(per_elem, struct bpf_map *map, int *key, struct async_elem *elem, void *ctx)
+CALLING(timer_cb, void *map, int *key, struct async_elem *elem)
+CALLING(wq_cb, void *map, int *key, void *value)
+CALLING(task_work_cb, struct bpf_map *map, void *key, void *value)
+
+__noinline int global_subprog(void)
 {
-	bpf_panic("timer");
+	bpf_kfunc_call_test_destructive();
 	return 0;
 }
 
-static __always_inline int set_timer(void)
+static __always_inline void call_if_there(void)
 {
-	struct async_elem *elem;
-	int key = 0;
+	if (bpf_ksym_exists(bpf_kfunc_call_test_destructive))
+		bpf_kfunc_call_test_destructive();
+}
 
-	elem = bpf_map_lookup_elem(&asyncs, &key);
-	if (elem)
-		bpf_timer_set_callback(&elem->timer, timer_callback);
+/* Programs that make the call in the place @stmt, without the flag and with it. */
+#define CALL_IN(place, stmt)							\
+	static __always_inline int place(void)					\
+	{									\
+		struct async_elem *elem;					\
+		int key = 0;							\
+										\
+		elem = bpf_map_lookup_elem(&asyncs, &key);			\
+		if (elem)							\
+			stmt;							\
+		return 0;							\
+	}									\
+										\
+	SEC("raw_tp/sys_enter")							\
+	__description("destructive call without the flag: " #place)		\
+	__failure __not_msg("calling kernel function") __msg(MSG_CALL)		\
+	int place##_without_flag(void *ctx) { return place(); }			\
+										\
+	SEC("raw_tp/sys_enter")							\
+	__description("destructive call with the flag: " #place)		\
+	__flag(BPF_F_DESTRUCTIVE) __success					\
+	int place##_with_flag(void *ctx) { return place(); }
+
+CALL_IN(main_prog, bpf_kfunc_call_test_destructive())
+CALL_IN(weak_kfunc, call_if_there())
+CALL_IN(in_static_subprog, static_subprog())
+CALL_IN(in_global_subprog, global_subprog())
+CALL_IN(loop_callback, bpf_loop(1, loop_body, NULL, 0))
+CALL_IN(elem_callback, bpf_for_each_map_elem(&asyncs, per_elem, NULL, 0))
+CALL_IN(timer_callback, bpf_timer_set_callback(&elem->timer, timer_cb))
+CALL_IN(wq_callback, bpf_wq_set_callback(&elem->work, wq_cb, 0))
+CALL_IN(task_work_callback,
+	bpf_task_work_schedule_signal(bpf_get_current_task_btf(), &elem->task_work, &asyncs,
+				      task_work_cb))
+
+SEC("raw_tp/sys_enter")
+__description("destructive: the report names kfunc, reason and cure")
+__failure
+__msg("The destructive kfunc bpf_kfunc_call_test_destructive is not allowed:")
+__msg("the program was loaded")
+__msg("without BPF_F_DESTRUCTIVE.")
+__msg("Load a tracing program with BPF_F_DESTRUCTIVE")
+int report(void *ctx)
+{
+	bpf_kfunc_call_test_destructive();
+	return 0;
+}
+
+SEC("tc")
+__description("destructive: a type that cannot have the flag")
+__failure __msg(MSG_CALL)
+int call_of_other_type(struct __sk_buff *skb)
+{
+	bpf_kfunc_call_test_destructive();
+	return 0;
+}
+
+SEC("kprobe")
+__description("destructive: a kfunc that the type has not is told apart")
+__flag(BPF_F_DESTRUCTIVE)
+__failure __not_msg("load flag") __msg(MSG_NO_KFUNC)
+int no_such_kfunc_for_type(void *ctx)
+{
+	bpf_kfunc_call_test_destructive();
 	return 0;
 }
 
 SEC("raw_tp/sys_enter")
-__description("destructive: timer callback without the flag")
-__failure __msg(REFUSED_CALL)
-int timer_without_flag(void *ctx)
-{
-	return set_timer();
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: timer callback with the flag")
+__description("destructive: CAP_BPF, CAP_PERFMON and CAP_SYS_BOOT are enough")
 __flag(BPF_F_DESTRUCTIVE)
 __success
-int timer_with_flag(void *ctx)
+__caps_unpriv(CAP_BPF | CAP_PERFMON | CAP_SYS_BOOT)
+__success_unpriv
+int flag_with_caps(void *ctx)
 {
-	return set_timer();
-}
-
-static int wq_callback(void *map, int *key, void *value)
-{
-	bpf_panic("workqueue");
-	return 0;
-}
-
-static __always_inline int set_wq(void)
-{
-	struct async_elem *elem;
-	int key = 0;
-
-	elem = bpf_map_lookup_elem(&asyncs, &key);
-	if (elem)
-		bpf_wq_set_callback(&elem->work, wq_callback, 0);
 	return 0;
 }
 
 SEC("raw_tp/sys_enter")
-__description("destructive: workqueue callback without the flag")
-__failure __msg(REFUSED_CALL)
-int wq_without_flag(void *ctx)
-{
-	return set_wq();
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: workqueue callback with the flag")
+__description("destructive: CAP_BPF and CAP_PERFMON are not enough")
 __flag(BPF_F_DESTRUCTIVE)
 __success
-int wq_with_flag(void *ctx)
+__caps_unpriv(CAP_BPF | CAP_PERFMON)
+__failure_unpriv
+__msg_unpriv("BPF_F_DESTRUCTIVE requires CAP_SYS_BOOT in the initial user namespace")
+int flag_without_cap(void *ctx)
 {
-	return set_wq();
-}
-
-static int task_work_callback(struct bpf_map *map, void *key, void *value)
-{
-	bpf_panic("task work");
-	return 0;
-}
-
-static __always_inline int set_task_work(void)
-{
-	struct async_elem *elem;
-	int key = 0;
-
-	elem = bpf_map_lookup_elem(&asyncs, &key);
-	if (elem)
-		bpf_task_work_schedule_signal(bpf_get_current_task_btf(), &elem->task_work,
-					      &asyncs, task_work_callback);
-	return 0;
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: task work callback without the flag")
-__failure __msg(REFUSED_CALL)
-int task_work_without_flag(void *ctx)
-{
-	return set_task_work();
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: task work callback with the flag")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int task_work_with_flag(void *ctx)
-{
-	return set_task_work();
-}
-
-static long elem_callback(struct bpf_map *map, int *key, struct async_elem *elem, void *ctx)
-{
-	bpf_panic("map element");
-	return 0;
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: map element callback without the flag")
-__failure __msg(REFUSED_CALL)
-int map_elem_without_flag(void *ctx)
-{
-	bpf_for_each_map_elem(&asyncs, elem_callback, NULL, 0);
-	return 0;
-}
-
-SEC("raw_tp/sys_enter")
-__description("destructive: map element callback with the flag")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int map_elem_with_flag(void *ctx)
-{
-	bpf_for_each_map_elem(&asyncs, elem_callback, NULL, 0);
-	return 0;
-}
-
-extern void bpf_halt(void) __weak __ksym;
-extern void bpf_no_such_kfunc(void) __weak __ksym;
-
-SEC("kprobe")
-__description("destructive: weak kfunc that is there, without the flag")
-__failure __msg("destructive kfunc bpf_halt requires the BPF_F_DESTRUCTIVE load flag")
-int weak_without_flag(void *ctx)
-{
-	if (bpf_ksym_exists(bpf_halt))
-		bpf_halt();
-	return 0;
-}
-
-SEC("kprobe")
-__description("destructive: weak kfunc that is there, with the flag")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int weak_with_flag(void *ctx)
-{
-	if (bpf_ksym_exists(bpf_halt))
-		bpf_halt();
-	return 0;
-}
-
-SEC("kprobe")
-__description("destructive: weak kfunc that is not there needs no flag")
-__success
-int weak_missing(void *ctx)
-{
-	if (bpf_ksym_exists(bpf_no_such_kfunc))
-		bpf_no_such_kfunc();
-	return 0;
-}
-
-SEC("kprobe")
-__description("bpf_pr_emerg: twelve values, and what it returns")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int emerg_twelve_values(void *ctx)
-{
-	return bpf_pr_emerg("%d %d %d %d %d %d %d %d %d %d %d %d",
-			    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) > 0;
-}
-
-SEC("kprobe")
-__description("bpf_pr_emerg: the format must be constant")
-__flag(BPF_F_DESTRUCTIVE)
-__failure __msg("R1 does not point to a readonly map")
-int emerg_format_not_constant(void *ctx)
-{
-	return bpf_vpr_emerg(writable_fmt, NULL, 0);
-}
-
-SEC("kprobe")
-__description("bpf_panic: twelve values")
-__flag(BPF_F_DESTRUCTIVE)
-__success
-int twelve_values(void *ctx)
-{
-	bpf_panic("%d %d %d %d %d %d %d %d %d %d %d %d", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
-	return 0;
-}
-
-SEC("kprobe")
-__description("bpf_panic: the format must be constant")
-__flag(BPF_F_DESTRUCTIVE)
-__failure __msg("R1 does not point to a readonly map")
-int format_not_constant(void *ctx)
-{
-	bpf_vpanic(writable_fmt, NULL, 0);
-	return 0;
-}
-
-SEC("kprobe")
-__description("bpf_panic: the format must be a string")
-__flag(BPF_F_DESTRUCTIVE)
-__failure __msg("R1 doesn't point to a const string")
-int format_no_string(void *ctx)
-{
-	bpf_vpanic(ctx, NULL, 0);
-	return 0;
-}
-
-SEC("kprobe")
-__description("bpf_panic: values that are not there")
-__flag(BPF_F_DESTRUCTIVE)
-__failure __msg("invalid read from stack R2 off=-8 size=16")
-int values_out_of_bounds(void *ctx)
-{
-	__u64 one = 1;
-
-	bpf_vpanic("%d %d", &one, 2 * sizeof(one));
 	return 0;
 }
