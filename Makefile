@@ -1,7 +1,7 @@
 # Front door of the harness: "make help" lists what there is.
 #
 # Variables:
-#   BASE      kernel series (7.3)
+#   BASE      kernel version (7.3)
 #   BUILD     where everything is built (build/)
 #   LINUX     kernel source of your own, a tarball or a tree; kept until LINUX=default
 #   FORCE=1   put work in the tree aside, take a source of another version
@@ -50,16 +50,16 @@ source: ## get the kernel source, verified (LINUX=path uses yours)
 	@scripts/source
 
 .PHONY: tree
-tree: source ## make the kernel tree with the series (FORCE=1 puts work in it aside)
+tree: source ## make the kernel tree with all series (FORCE=1 puts work in it aside)
 	@scripts/tree
 
 .PHONY: export
-export: ## make the patches from branch series of the tree
+export: ## make the patches of each series from branch series of the tree
 	@scripts/export
 
 .PHONY: apply
-apply: ## put the series on a git tree of yours (TREE=path)
-	@scripts/apply $(if $(TREE),'$(TREE)')
+apply: ## put the series on a git tree of yours (TREE=path SERIES="names": these and what they need)
+	@scripts/apply $(if $(TREE),'$(TREE)' $(SERIES))
 
 .PHONY: check
 check: setup tree ## everything that needs no virtual machine (CHECKS="..." for some only)

@@ -87,8 +87,9 @@ sha256_of() {
 }
 
 need_manifest() {
-	[ -f "$MANIFEST" ] && return
-	die "there is no base $BASE: $MANIFEST is missing (bases: $(list_bases))"
+	[ -f "$MANIFEST" ] ||
+		die "there is no base $BASE: $MANIFEST is missing (bases: $(list_bases))"
+	read_series
 }
 
 list_bases() {
@@ -104,21 +105,87 @@ is_release_of_base() {
 	[[ $1 == "$BASE".* && ${1#"$BASE".} =~ ^[0-9]+$ ]]
 }
 
-# A patch file of the series; 0000-* is the cover letter.
-list_patches() {
-	local file
-	for file in "$PATCHES"/[0-9]*.patch; do
-		[ -f "$file" ] || continue
-		[[ ${file##*/} == 0000-* ]] || printf '%s\n' "$file"
+# ---- the series -------------------------------------------------------------------------
+
+# The names of the series in the order of the manifest, and what each of them needs.
+ALL_SERIES=()
+declare -A NEEDS=()
+
+# What a tree takes as one series.
+MOST_PATCHES=15
+
+# "series: NAME" or "series: NAME needs NAME...", a line each; what a series needs stands before it.
+read_series() {
+	local name word needs need
+	ALL_SERIES=()
+	NEEDS=()
+	while read -r name word needs; do
+		[[ $name =~ ^[a-z][a-z0-9-]*$ ]] || die "$MANIFEST: \"$name\" is no name of a series"
+		[[ $word == needs && -n $needs || -z $word ]] ||
+			die "$MANIFEST: series: $name $word $needs: \"series: NAME needs NAME...\" is expected"
+		[ -z "${NEEDS[$name]+known}" ] || die "$MANIFEST: series $name is there twice"
+		for need in $needs; do
+			[ -n "${NEEDS[$need]+known}" ] ||
+				die "$MANIFEST: series $name needs $need, which is no series that stands before it"
+		done
+		ALL_SERIES+=("$name")
+		NEEDS[$name]=$needs
+	done < <(sed -n 's/^series:[[:space:]]*//p' "$MANIFEST")
+	[ ${#ALL_SERIES[@]} -gt 0 ] || die "$MANIFEST names no series (\"series: NAME\")"
+}
+
+need_series() {
+	local name
+	for name; do
+		[ -n "${NEEDS[$name]+known}" ] ||
+			usage_error "there is no series $name for $BASE; there are: ${ALL_SERIES[*]}"
 	done
 }
 
-# One hash over names and contents of the patches.
+# with_needs NAME...: these series and all that they need, in the order of the manifest.
+with_needs() {
+	local -A wanted=()
+	local name need i
+	for name; do
+		wanted[$name]=1
+	done
+	for ((i = ${#ALL_SERIES[@]} - 1; i >= 0; i--)); do
+		name=${ALL_SERIES[i]}
+		[ -n "${wanted[$name]:-}" ] || continue
+		for need in ${NEEDS[$name]}; do
+			wanted[$need]=1
+		done
+	done
+	for name in "${ALL_SERIES[@]}"; do
+		[ -z "${wanted[$name]:-}" ] || printf '%s\n' "$name"
+	done
+}
+
+# The patches of series NAME... in directory $1, in this order; 0000-* is the cover letter.
+list_patches_in() {
+	local dir=$1 name file
+	shift
+	for name; do
+		for file in "$dir/$name"/[0-9]*.patch; do
+			[ -f "$file" ] || continue
+			[[ ${file##*/} == 0000-* ]] || printf '%s\n' "$file"
+		done
+	done
+}
+
+list_patches() {
+	list_patches_in "$PATCHES" "$@"
+}
+
+# One hash over the manifest's lines of the series, and names and contents of the patches.
 patches_hash() {
 	local patch
-	list_patches | while read -r patch; do
-		printf '%s %s\n' "$(sha256_of "$patch")" "${patch##*/}"
-	done | sha256sum | cut -d ' ' -f 1
+	{
+		sed -n '/^series:/p' "$MANIFEST"
+		list_patches "${ALL_SERIES[@]}" | while read -r patch; do
+			printf '%s %s\n' "$(sha256_of "$patch")" "${patch#"$PATCHES"/}"
+		done
+	} | sha256sum | cut -d ' ' -f 1
 }
 
 need_space() {
@@ -159,17 +226,25 @@ guest_commands() {
 }
 
 # git on a tree of ours: the user's settings (signing, whitespace, hooks) must not change
-# what we make.
+# what we make. Whose a tree of the user's is, has been looked at before.
 own_git() {
-	GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null git -c core.hooksPath=/dev/null "$@"
+	GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null \
+		git -c core.hooksPath=/dev/null -c safe.directory='*' "$@"
 }
 
 # ---- the state of the tree --------------------------------------------------------------
 
-# What $TREE was made from, and the commit that came out.
+# The commit of each series on what it needs: refs/stacks/NAME of the tree.
+stacks_hash() {
+	own_git -C "$TREE" for-each-ref --format='%(refname) %(objectname)' refs/stacks |
+		sha256sum | cut -d ' ' -f 1
+}
+
+# What $TREE was made from, and the commits that came out.
 write_stamp() {
-	printf 'record: %s\npatches: %s\ntip: %s\n' "$(sha256_of "$RECORD")" \
-		"$(patches_hash)" "$(own_git -C "$TREE" rev-parse refs/heads/series)" >"$STAMP.new"
+	printf 'record: %s\npatches: %s\ntip: %s\nstacks: %s\n' "$(sha256_of "$RECORD")" \
+		"$(patches_hash)" "$(own_git -C "$TREE" rev-parse refs/heads/series)" \
+		"$(stacks_hash)" >"$STAMP.new"
 	mv "$STAMP.new" "$STAMP"
 }
 
@@ -193,11 +268,17 @@ foreign_work() {
 
 # ---- applying patches without a work tree -----------------------------------------------
 
-# Apply patch $2 to the scratch index $3 of repository $1. Says nothing on success; output of
-# git goes to file $4.
-apply_to_index() {
-	GIT_INDEX_FILE=$3 own_git -C "$1" apply --cached --verbose --whitespace=nowarn "$2" \
-		>"$4" 2>&1
+# A repository in $SCRATCH that has the objects of another one: what is made in it leaves no trace there.
+make_lab() {
+	own_git init -q --bare "$SCRATCH/lab"
+	lab_git config user.name "$AUTHOR_NAME"
+	lab_git config user.email "$AUTHOR_EMAIL"
+	(cd "$1" && realpath "$(own_git rev-parse --git-path objects)") \
+		>"$SCRATCH/lab/objects/info/alternates"
+}
+
+lab_git() {
+	own_git -C "$SCRATCH/lab" "$@"
 }
 
 # The first file that "git apply" complained about in log $1.
@@ -208,27 +289,119 @@ failing_file() {
 		"$1" | head -n 1
 }
 
-# Does the series apply to commit $2 of repository $1? Nothing but a scratch index is written.
-# On failure the message is left in APPLY_ERROR.
+# A patch's name with that of its series.
+patch_name() {
+	printf '%s/%s\n' "$(basename "$(dirname "$1")")" "${1##*/}"
+}
+
+# try_patches TREE-ISH PATCH...: do the patches apply, in the lab? The tree that they give is left in
+# TRIED, or the message in APPLY_ERROR; the patches that apply at other lines only are in OFFSETS.
+TRIED=
 APPLY_ERROR=
-try_series() {
-	local repo=$1 commit=$2 dir patch
-	shift 2
-	dir=$(mktemp -d)
-	if ! GIT_INDEX_FILE=$dir/index own_git -C "$repo" read-tree "$commit" 2>"$dir/log"; then
-		APPLY_ERROR="cannot read $commit: $(cat "$dir/log")"
-		rm -rf "$dir"
+OFFSETS=
+try_patches() {
+	local index=$SCRATCH/try.index log=$SCRATCH/try.log patch found
+	rm -f "$index"
+	OFFSETS=
+	if ! GIT_INDEX_FILE=$index lab_git read-tree "$1" 2>"$log"; then
+		APPLY_ERROR="cannot read $1: $(cat "$log")"
 		return 1
 	fi
-	for patch in "$@"; do
-		apply_to_index "$repo" "$patch" "$dir/index" "$dir/log" && continue
+	shift
+	for patch; do
+		if GIT_INDEX_FILE=$index lab_git apply --cached --verbose --whitespace=nowarn "$patch" \
+			>"$log" 2>&1; then
+			# git apply knows no fuzz; an offset means that the patch was made on another source
+			found=$(grep -E 'offset|fuzz' "$log" | sed "s|^|$(patch_name "$patch"): |" || true)
+			OFFSETS+=${found:+$found$'\n'}
+			continue
+		fi
 		APPLY_ERROR=$(printf '%s does not apply, first at file %s\n' \
-			"${patch##*/}" "$(failing_file "$dir/log")"
-			grep '^error:' "$dir/log" | sed 's/^/    /' | head -n 10)
-		rm -rf "$dir"
+			"$(patch_name "$patch")" "$(failing_file "$log")"
+			grep '^error:' "$log" | sed 's/^/    /' | head -n 10)
 		return 1
 	done
+	TRIED=$(GIT_INDEX_FILE=$index lab_git write-tree)
+}
+
+# How a series' place is called in a message.
+place_of() {
+	if [ -n "${NEEDS[$1]}" ]; then
+		echo "what it needs ($(with_needs "$1" | grep -vx "$1" | paste -sd ' '))"
+	else
+		echo "the bare base"
+	fi
+}
+
+# try_stacks TREE-ISH DIR NAME...: do the patches of these series in DIR apply on what each of them needs? The
+# message is left in APPLY_ERROR. Stacks that begin alike are tried once.
+declare -A TRIED_STACKS=()
+try_stacks() {
+	local base=$1 dir=$2 name part parts patches tree
+	shift 2
+	for name; do
+		parts='' tree=$base
+		for part in $(with_needs "$name"); do
+			parts+=" $part"
+			if [ -z "${TRIED_STACKS[$parts]:-}" ]; then
+				mapfile -t patches < <(list_patches_in "$dir" "$part")
+				try_patches "$tree" "${patches[@]}" || {
+					APPLY_ERROR="series $name on $(place_of "$name"): $APPLY_ERROR"
+					return 1
+				}
+				TRIED_STACKS[$parts]=$TRIED
+			fi
+			tree=${TRIED_STACKS[$parts]}
+		done
+	done
+}
+
+# am_on COMMIT PATCH...: the commit that git am makes of the patches is left in MADE. It is made in the lab, in
+# a work tree that holds no files: git am writes just those that it needs.
+MADE=
+am_on() {
+	local commit=$1 dir=$SCRATCH/am
+	shift
+	MADE=$commit
+	[ $# -gt 0 ] || return 0
+	lab_git worktree add -q --no-checkout --detach "$dir" "$commit"
+	own_git -C "$dir" read-tree "$commit"
+	own_git -C "$dir" am -q --no-3way --no-scissors --whitespace=nowarn \
+		--committer-date-is-author-date "$@"
+	MADE=$(own_git -C "$dir" rev-parse HEAD)
 	rm -rf "$dir"
+	lab_git worktree prune
+}
+
+# make_stacks COMMIT DIR: refs/stacks/NAME of the lab, from the patches in DIR: each series on what it needs, and
+# on nothing else.
+make_stacks() {
+	local base=$1 dir=$2 name part parts patches commit
+	local -A known=()
+	for name in "${ALL_SERIES[@]}"; do
+		parts='' commit=$base
+		for part in $(with_needs "$name"); do
+			parts+=" $part"
+			if [ -z "${known[$parts]:-}" ]; then
+				mapfile -t patches < <(list_patches_in "$dir" "$part")
+				am_on "$commit" "${patches[@]}"
+				known[$parts]=$MADE
+			fi
+			commit=${known[$parts]}
+		done
+		lab_git update-ref "refs/stacks/$name" "$commit"
+	done
+}
+
+# Where series NAME begins in refs/stacks/NAME of a repository: stack_start REPOSITORY NAME NUMBER-OF-PATCHES
+stack_start() {
+	own_git -C "$1" rev-parse "refs/stacks/$2~$3"
+}
+
+# Take refs/stacks/* of the lab over into a tree of ours.
+fetch_stacks() {
+	own_git -C "$1" fetch -q --no-tags --no-write-fetch-head --prune "$SCRATCH/lab" \
+		'+refs/stacks/*:refs/stacks/*'
 }
 
 # ---- what is built already ----------------------------------------------------------------
