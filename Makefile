@@ -9,6 +9,8 @@
 #   ACCEL     auto, kvm or tcg (auto: what boots a guest here)
 #   TESTS     name of the tests to run, with wildcards (test, debug): TESTS='panic: *'
 #   SEED      of what is drawn by lot (test, abuse, debug); each run prints its own
+#   CUT       a series of patches/$(BASE)/manifest (test-cut: gate)
+#   SERIES    some of them (apply: all)
 #   LOADS     number of random loads (test: 10000, debug: 20000)
 #   CYCLES    how often (dumps: 20, abuse: 200)
 #   RERUN=1   run tests again that have results (regress)
@@ -92,6 +94,11 @@ demo-panic: arguments guest ## the same without a crash kernel: the program pani
 .PHONY: test
 test: setup arguments selftests check ## make check, then every gate and every real panic in VMs
 	@vm/test $(CHOSEN)
+
+CUT ?= gate
+.PHONY: test-cut
+test-cut: setup tree ## the kernel of one series and what it needs, no more (CUT=gate), and their own selftests
+	@scripts/cut '$(CUT)'
 
 .PHONY: dumps
 dumps: arguments guest ## 20 crash dumps in a row, each read back (CYCLES=n for more or less)

@@ -449,6 +449,45 @@ kernel_build() {
 	die "remove $OBJ, empty ccache (ccache -C) and build again"
 }
 
+# checkout_to DIRECTORY REF: the files of a ref of $TREE, in place: those that are equal keep their time.
+checkout_to() {
+	local dir=$1
+	mkdir -p "$dir"
+	(
+		export GIT_INDEX_FILE=$dir.index
+		own_git --git-dir="$TREE/.git" --work-tree="$dir" read-tree --reset -u "$2"
+		# Headers that the selftests' build makes in its source directory may be those of another ref.
+		cd "$dir"
+		own_git --git-dir="$TREE/.git" --work-tree="$dir" clean -q -d -f -x tools/testing/selftests/bpf
+	)
+}
+
+# The configuration of a guest's kernel.
+CONFIGS=("$TOP/vm/config/common.config" "$TOP/vm/config/$(uname -m).config")
+[ -z "$KERNEL" ] || CONFIGS+=("$TOP/vm/config/$KERNEL.config")
+
+# Kconfig drops what it does not know or what lacks a dependency, silently.
+check_config() {
+	local line missing=()
+
+	while read -r line; do
+		grep -qxF "$line" "$OBJ/.config.new" || missing+=("$line")
+	done < <(grep -h '^CONFIG_' "${CONFIGS[@]}")
+	[ ${#missing[@]} -eq 0 ] ||
+		die "Kconfig of this kernel did not take: ${missing[*]}"
+}
+
+# guest_config TREE: a step.
+guest_config() {
+	mkdir -p "$OBJ"
+	kernel_make "$1" KCONFIG_CONFIG="$OBJ/.config.new" tinyconfig
+	(cd "$1" && KCONFIG_CONFIG="$OBJ/.config.new" \
+		scripts/kconfig/merge_config.sh -O "$OBJ" -m "$OBJ/.config.new" "${CONFIGS[@]}")
+	kernel_make "$1" KCONFIG_CONFIG="$OBJ/.config.new" olddefconfig
+	check_config
+	use_new_config
+}
+
 # $OBJ/.config.new becomes the configuration. An unchanged file keeps its time, or everything would
 # be built again.
 use_new_config() {
@@ -472,6 +511,21 @@ selftests_make() {
 		CLANG="$CLANG" LLC="llc$LLVM" LLVM_STRIP="llvm-strip$LLVM" \
 		LLVM_CONFIG="llvm-config$LLVM" \
 		BPF_STRICT_BUILD=0 SKIP_DOCS=1 SKIP_LLVM=1 SKIP_LIBBFD=1 "$@"
+}
+
+# pack_test_progs TREE OUT ARCHIVE [-i INIT]: test_progs of OUT, with what its tests call.
+pack_test_progs() {
+	local tree=$1 out=$2 archive=$3 commands
+	shift 3
+	# The test of signed loaders makes its own key.
+	commands=$(guest_commands bash openssl keyctl)
+	mapfile -t commands <<<"$commands"
+	mkdir -p "$out/stripped"
+	"llvm-strip$LLVM" -o "$out/stripped/test_progs" "$out/test_progs"
+	"$TOP/vm/mkinitramfs" "$archive" "$@" \
+		"$out/stripped/test_progs:bin/test_progs" "$out/bpf_testmod.ko:bin/bpf_testmod.ko" \
+		"$out/sign-file:bin/sign-file" \
+		"$tree/tools/testing/selftests/bpf/verify_sig_setup.sh:bin/verify_sig_setup.sh" "${commands[@]}"
 }
 
 # ---- steps with progress ----------------------------------------------------------------
