@@ -285,7 +285,7 @@ lab_git() {
 failing_file() {
 	sed -n -E \
 		-e 's/^error: patch failed: (.*):[0-9]+$/\1/p' \
-		-e 's/^error: (.*): (patch does not apply|does not exist|already exists|wrong type|No such file).*/\1/p' \
+		-e 's/^error: (.*): (patch does not apply|does not exist|already exists|does not match index|wrong type|No such file).*/\1/p' \
 		"$1" | head -n 1
 }
 
