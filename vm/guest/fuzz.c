@@ -19,12 +19,8 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/bpf.h>
-#include <linux/capability.h>
 #include <linux/perf_event.h>
 #include <sched.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +34,9 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include "gate.h"
 #include "guard.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define BIT(n) (1ULL << (n))
 #define MAX_INSNS 256
 #define MAX_SUBPROGS 4
 /* How many rounds a child in a user namespace of its own does. */
@@ -75,20 +70,21 @@ static bool percent(uint32_t n)
 /* ---- what there is to choose from ---------------------------------------------------- */
 
 /* Attach targets: the name of a BTF type, and its kind. */
-enum target {
+enum attach_target {
 	NO_TARGET,
 	TARGET_FUNC,
 	TARGET_FMOD,
 	TARGET_TP,
 	TARGET_ITER,
 	TARGET_LSM,
+	TARGET_PROG,	/* one of target_progs */
 	TARGET_COUNT,
 };
 
 static const struct {
 	const char *name;
 	uint32_t kind;
-} target_names[TARGET_COUNT] = {
+} target_names[] = {
 	[TARGET_FUNC] = { "bpf_fentry_test1", BTF_KIND_FUNC },
 	[TARGET_FMOD] = { "bpf_modify_return_test", BTF_KIND_FUNC },
 	[TARGET_TP] = { "btf_trace_task_newtask", BTF_KIND_TYPEDEF },
@@ -100,8 +96,7 @@ static const struct {
 struct kind {
 	enum bpf_prog_type type;
 	enum bpf_attach_type attach_type;
-	enum target target;
-	bool tracing;
+	enum attach_target target;
 	bool plain;
 	uint64_t caps; /* besides CAP_BPF */
 };
@@ -110,48 +105,51 @@ struct kind {
 #define NET_ADMIN BIT(CAP_NET_ADMIN)
 
 static const struct kind kinds[] = {
-	{ BPF_PROG_TYPE_KPROBE, 0, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_SESSION, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_MULTI, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_SESSION, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_TRACEPOINT, 0, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_PERF_EVENT, 0, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_RAW_TRACEPOINT, 0, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, 0, NO_TARGET, true, true, PERFMON },
-	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, TARGET_TP, true, true, PERFMON },
-	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, TARGET_FUNC, true, true, PERFMON },
-	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, TARGET_FUNC, true, true, PERFMON },
-	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FSESSION, TARGET_FUNC, true, true, PERFMON },
-	{ BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN, TARGET_FMOD, true, true, PERFMON },
-	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, TARGET_ITER, true, true, PERFMON },
-	{ BPF_PROG_TYPE_LSM, BPF_LSM_MAC, TARGET_LSM, false, true, PERFMON },
-	{ BPF_PROG_TYPE_LSM, BPF_LSM_CGROUP, TARGET_LSM, false, false, PERFMON },
-	{ BPF_PROG_TYPE_SOCKET_FILTER, 0, NO_TARGET, false, true, 0 },
-	{ BPF_PROG_TYPE_SCHED_CLS, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_SCHED_ACT, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_XDP, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_CGROUP_SKB, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_CGROUP_SOCK, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_CGROUP_SYSCTL, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_LWT_IN, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_LWT_OUT, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_LWT_XMIT, 0, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_LWT_SEG6LOCAL, 0, NO_TARGET, false, false, NET_ADMIN },
-	{ BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_SK_SKB, 0, NO_TARGET, false, false, NET_ADMIN },
-	{ BPF_PROG_TYPE_SK_MSG, 0, NO_TARGET, false, false, NET_ADMIN },
-	{ BPF_PROG_TYPE_SK_REUSEPORT, BPF_SK_REUSEPORT_SELECT, NO_TARGET, false, false, 0 },
-	{ BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_FLOW_DISSECTOR, BPF_FLOW_DISSECTOR, NO_TARGET, false, false, NET_ADMIN },
-	{ BPF_PROG_TYPE_STRUCT_OPS, 0, NO_TARGET, false, false, NET_ADMIN },
-	{ BPF_PROG_TYPE_SYSCALL, 0, NO_TARGET, false, false, 0 },
-	{ BPF_PROG_TYPE_NETFILTER, BPF_NETFILTER, NO_TARGET, false, true, NET_ADMIN },
-	{ BPF_PROG_TYPE_EXT, 0, NO_TARGET, false, false, PERFMON | NET_ADMIN },
-	{ BPF_PROG_TYPE_UNSPEC, 0, NO_TARGET, false, false, 0 },
+	{ BPF_PROG_TYPE_KPROBE, 0, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_SESSION, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_MULTI, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_SESSION, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACEPOINT, 0, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_PERF_EVENT, 0, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_RAW_TRACEPOINT, 0, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, 0, NO_TARGET, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, TARGET_TP, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, TARGET_FUNC, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, TARGET_FUNC, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FSESSION, TARGET_FUNC, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, TARGET_PROG, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, TARGET_PROG, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_FSESSION, TARGET_PROG, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN, TARGET_FMOD, true, PERFMON },
+	{ BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, TARGET_ITER, true, PERFMON },
+	{ BPF_PROG_TYPE_LSM, BPF_LSM_MAC, TARGET_LSM, true, PERFMON },
+	{ BPF_PROG_TYPE_LSM, BPF_LSM_CGROUP, TARGET_LSM, false, PERFMON },
+	{ BPF_PROG_TYPE_SOCKET_FILTER, 0, NO_TARGET, true, 0 },
+	{ BPF_PROG_TYPE_SCHED_CLS, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_SCHED_ACT, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_XDP, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_CGROUP_SKB, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_CGROUP_SOCK, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_CGROUP_SYSCTL, BPF_CGROUP_SYSCTL, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_CGROUP_SETSOCKOPT, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_LWT_IN, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_LWT_OUT, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_LWT_XMIT, 0, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_LWT_SEG6LOCAL, 0, NO_TARGET, false, NET_ADMIN },
+	{ BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_SK_SKB, 0, NO_TARGET, false, NET_ADMIN },
+	{ BPF_PROG_TYPE_SK_MSG, 0, NO_TARGET, false, NET_ADMIN },
+	{ BPF_PROG_TYPE_SK_REUSEPORT, BPF_SK_REUSEPORT_SELECT, NO_TARGET, false, 0 },
+	{ BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_FLOW_DISSECTOR, BPF_FLOW_DISSECTOR, NO_TARGET, false, NET_ADMIN },
+	{ BPF_PROG_TYPE_STRUCT_OPS, 0, NO_TARGET, false, NET_ADMIN },
+	{ BPF_PROG_TYPE_SYSCALL, 0, NO_TARGET, false, 0 },
+	{ BPF_PROG_TYPE_NETFILTER, BPF_NETFILTER, NO_TARGET, true, NET_ADMIN },
+	{ BPF_PROG_TYPE_EXT, 0, TARGET_PROG, false, PERFMON | NET_ADMIN },
+	{ BPF_PROG_TYPE_UNSPEC, 0, NO_TARGET, false, 0 },
 };
 
 /* Kfuncs that are marked KF_DESTRUCTIVE. */
@@ -188,6 +186,8 @@ enum shape {
 	DEAD_CALLBACK,		/* a loop of no rounds */
 	AFTER_EXIT,		/* no way leads there, which the verifier does not take */
 	OWNED_ARRAY,		/* none, but a tail call into an array that has an owner */
+	OWNED_ASYNC,		/* none, but a map with timers or work that has an owner */
+	INNER_ASYNC,		/* none, but a map of such maps */
 	IMM_0,			/* what libbpf leaves of a weak kfunc that is not there */
 	WRONG_ID,		/* no kfunc */
 	WRONG_FD,		/* a kfunc of a BTF that is none, or not the kernel's */
@@ -197,7 +197,8 @@ enum shape {
 static const char *const shape_names[SHAPE_COUNT] = {
 	"nowhere", "straight", "unknown branch", "after tail call", "static subprogram", "global subprogram",
 	"nested subprogram", "callback", "dead branch", "dead by bounds", "dead static subprogram",
-	"dead global subprogram", "dead callback", "after exit", "owned array", "imm 0", "wrong id", "wrong fd",
+	"dead global subprogram", "dead callback", "after exit", "owned array", "owned timers or work",
+	"inner timers or work", "imm 0", "wrong id", "wrong fd",
 };
 
 static bool shape_calls(enum shape shape)
@@ -225,72 +226,45 @@ static const uint64_t all_caps = BIT(CAP_SYS_BOOT) | BIT(CAP_BPF) | PERFMON | NE
 
 static uint32_t kfunc_ids[KFUNC_COUNT], target_ids[TARGET_COUNT], wrong_ids[5];
 static int32_t kfunc_imms[KFUNC_COUNT];
-static int prog_btf;
-static uint32_t func_main, func_ext, func_static, func_global, func_nested, func_callback;
+static int kfunc_count;
+static struct prog_btf prog_btf;
 static int text_map;
 static char text_value[16] = "fuzz";
-/* For extensions and program arrays: a program without the flag and one with it. */
-static int ext_targets[2], owned_arrays[2];
+/* To extend, watch and tail call: of programs without the flag, and with it. */
+static int target_progs[2], owned_arrays[2];
+/* Maps with timers or work of programs without the flag, of programs with it, and of an outer map. */
+static struct {
+	char name[BPF_OBJ_NAME_LEN];
+	int fd;
+	bool flag;
+} async_maps[9];
+static int async_count, outer_map;
+/* Extensions that replace nothing yet, without the flag and with it. */
+static int exts[2];
 /* Flagged programs that do nothing, and all that is needed to knock at doors with them. */
 static struct {
 	enum bpf_prog_type type;
 	enum bpf_attach_type attach_type;
 	int fd;
-} door_progs[16];
+} door_progs[ARRAY_SIZE(kinds)];
 static int door_count;
 static int plain_link, iter_link, tail_array, perf_fd, some_socket;
 static bool in_userns;
 static bool verbose;
 
 static struct stats {
-	uint64_t rounds, loaded, loaded_flag, loaded_calls, refused;
-	uint64_t gate_call, gate_type, gate_cap, gate_ext;
-	uint64_t must_load, must_fail, either;
-	uint64_t userns, calls_seen, mutated;
-	uint64_t doors_shut, doors_eperm, doors_open, doors_not_open;
-	uint64_t unexpected;
-	uint64_t by_shape[SHAPE_COUNT][2];
-	uint64_t by_door[16][2], door_opened[16];
+	unsigned long long rounds, loaded, loaded_flag, loaded_calls, refused;
+	unsigned long long by_gate[NR_MSGS];
+	unsigned long long must_load, must_fail, either;
+	unsigned long long userns, calls_seen, mutated;
+	unsigned long long retargets[3]; /* done, EINVAL, EPERM */
+	unsigned long long doors_shut, doors_eperm, doors_open, doors_not_open;
+	unsigned long long unexpected;
+	unsigned long long by_shape[SHAPE_COUNT][2];
+	unsigned long long by_door[16][2], door_opened[16];
 } *stats;
 
-static void die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "fuzz: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, ": %s\n", strerror(errno));
-	va_end(args);
-	exit(3);
-}
-
-/* ---- capabilities ------------------------------------------------------------------------ */
-
-static uint64_t permitted;
-
-static void set_caps(uint64_t effective)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-
-	for (int i = 0; i < 2; i++) {
-		data[i].permitted = permitted >> (32 * i);
-		data[i].effective = effective >> (32 * i);
-	}
-	if (syscall(SYS_capset, &header, data))
-		die("capset");
-}
-
-static void read_caps(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-
-	if (syscall(SYS_capget, &header, data))
-		die("capget");
-	permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
-}
+/* ---- programs ------------------------------------------------------------------------------ */
 
 /* As bpf_token_capable() without a token. */
 static bool has_cap(uint64_t caps, uint64_t cap)
@@ -298,18 +272,17 @@ static bool has_cap(uint64_t caps, uint64_t cap)
 	return (caps & cap) == cap || caps & BIT(CAP_SYS_ADMIN);
 }
 
-/* ---- programs ------------------------------------------------------------------------------ */
-
 struct round {
 	const struct kind *kind;
 	enum shape shape;
 	enum kfunc kfunc;
 	enum bpf_attach_type attach_type;
-	enum target target;
-	int ext;	/* which of ext_targets */
+	enum attach_target target;
+	int prog;	/* which of target_progs */
 	int array;	/* which of owned_arrays */
+	int async;	/* which of async_maps */
 	uint32_t flags;
-	uint64_t caps;
+	unsigned long long caps;
 	bool gpl;
 	bool strange;	/* changed in ways that make either answer right */
 	bool mutated;	/* bits of its instructions were changed: nobody knows what it does */
@@ -496,7 +469,7 @@ static void build(struct round *r)
 	int call = -1, skip;
 
 	/* an extension takes what the function takes that it replaces */
-	begin_func(r, r->kind->type == BPF_PROG_TYPE_EXT ? func_ext : func_main);
+	begin_func(r, r->kind->type == BPF_PROG_TYPE_EXT ? prog_btf.ext : prog_btf.main);
 	emit_mov_reg(r, 6, 1);
 	emit_prologue(r);
 	emit_filler(r);
@@ -518,6 +491,14 @@ static void build(struct round *r)
 		break;
 	case OWNED_ARRAY:
 		emit_tail_call(r, owned_arrays[r->array]);
+		break;
+	case OWNED_ASYNC:
+		emit_ld64(r, 7, BPF_PSEUDO_MAP_FD, async_maps[r->async].fd);
+		emit_mov(r, 7, 0);
+		break;
+	case INNER_ASYNC:
+		emit_ld64(r, 7, BPF_PSEUDO_MAP_FD, outer_map);
+		emit_mov(r, 7, 0);
 		break;
 	case STATIC_SUB:
 	case GLOBAL_SUB:
@@ -555,27 +536,27 @@ static void build(struct round *r)
 	switch (r->shape) {
 	case STATIC_SUB:
 	case DEAD_STATIC_SUB:
-		emit_sub(r, func_static, call);
+		emit_sub(r, prog_btf.static_sub, call);
 		emit_kfunc_call(r);
 		end_func(r);
 		break;
 	case GLOBAL_SUB:
 	case DEAD_GLOBAL_SUB:
-		emit_sub(r, func_global, call);
+		emit_sub(r, prog_btf.global, call);
 		emit_kfunc_call(r);
 		end_func(r);
 		break;
 	case NESTED_SUB:
-		emit_sub(r, func_static, call);
+		emit_sub(r, prog_btf.static_sub, call);
 		call = emit_sub_call(r);
 		end_func(r);
-		emit_sub(r, func_nested, call);
+		emit_sub(r, prog_btf.nested, call);
 		emit_kfunc_call(r);
 		end_func(r);
 		break;
 	case CALLBACK:
 	case DEAD_CALLBACK:
-		emit_sub(r, func_callback, call);
+		emit_sub(r, prog_btf.callback, call);
 		emit_kfunc_call(r);
 		end_func(r);
 		break;
@@ -595,11 +576,9 @@ static void mutate(struct round *r)
 
 /* ---- a round --------------------------------------------------------------------------------- */
 
-enum answer { MUST_LOAD, MUST_FAIL, EITHER };
-enum gate { NO_GATE, GATE_CALL, GATE_TYPE, GATE_CAP, GATE_EXT };
+enum verdict { MUST_LOAD, MUST_FAIL, EITHER };
 
-static const char *const answer_names[] = { "must load", "must fail", "either" };
-static const char *const gate_names[] = { "none", "call", "type", "capability", "extension" };
+static const char *const verdict_names[] = { "must load", "must fail", "either" };
 
 static void choose(struct round *r)
 {
@@ -607,13 +586,16 @@ static void choose(struct round *r)
 	/* as many tracing programs as of all other types */
 	do
 		r->kind = &kinds[below(ARRAY_SIZE(kinds))];
-	while (!r->kind->tracing && percent(55));
+	while (!gate_type(r->kind->type).flag && percent(55));
 	r->shape = below(SHAPE_COUNT);
-	r->kfunc = below(percent(90) ? KFUNC_2022 : KFUNC_COUNT);
+	do
+		r->kfunc = below(KFUNC_COUNT);
+	while (!kfunc_ids[r->kfunc] || (r->kfunc == KFUNC_2022 && kfunc_count > 1 && percent(60)));
 	r->attach_type = r->kind->attach_type;
 	r->target = r->kind->target;
-	r->ext = below(2);
+	r->prog = below(2);
 	r->array = below(2);
+	r->async = below(async_count);
 	r->gpl = percent(93);
 	r->flags = percent(55) ? BPF_F_DESTRUCTIVE : 0;
 	if (percent(30))
@@ -650,47 +632,47 @@ static bool is_known(const struct round *r)
 	       has_cap(r->caps, BIT(CAP_BPF)) && has_cap(r->caps, r->kind->caps);
 }
 
-/* What the kernel has to answer, and, if it has to refuse and all else is right, by which gate. */
-static enum answer expect(const struct round *r, enum gate *gate)
+/* What the kernel has to answer, and, if all but the gate is right, how it has to say so. */
+static enum verdict expect(const struct round *r, struct answer *exact)
 {
-	bool flag = r->flags & BPF_F_DESTRUCTIVE, known = is_known(r);
-	bool ext = r->kind->type == BPF_PROG_TYPE_EXT;
+	bool ext = r->kind->type == BPF_PROG_TYPE_EXT, flag = r->flags & BPF_F_DESTRUCTIVE;
+	/* the programs to extend are kprobe programs */
+	struct gate_type type = gate_type(ext ? BPF_PROG_TYPE_KPROBE : r->kind->type);
+	struct facts is = {
+		.flag = flag ? YES : NO,
+		.type = type.flag ? YES : NO,
+		.kfunc = type.kfunc ? YES : NO,
+		.boot = r->caps & BIT(CAP_SYS_BOOT) ? YES : NO,
+		.bpf = has_cap(r->caps, BIT(CAP_BPF)) ? YES : NO,
+		.ext = ext ? YES : NO,
+	};
+	struct answer answer;
 
-	*gate = NO_GATE;
-	if (r->flags & ~KNOWN_FLAGS)
+	if (r->target == TARGET_PROG)
+		is.target = r->prog ? YES : NO;
+	/* what is loaded of the mutated is judged by what the kernel says is in it */
+	if (!r->mutated) {
+		is.call = shape_calls(r->shape) ? YES : NO;
+		is.arg = r->kfunc == KFUNC_2022 ? NO : YES;
+		is.inner = r->shape == INNER_ASYNC ? YES : NO;
+		if (r->shape == OWNED_ARRAY)
+			is.array = r->array ? YES : NO;
+		if (r->shape == OWNED_ASYNC)
+			is.async = async_maps[r->async].flag ? YES : NO;
+	}
+	answer = gate_answer(&is);
+	*exact = (struct answer){};
+	if (r->flags & ~KNOWN_FLAGS || (shape_is_wrong(r->shape) && !r->mutated))
 		return MUST_FAIL;
-	if (flag && !r->kind->tracing && !ext) {
-		/* a kfunc that is none is found out before that */
-		*gate = known && !shape_is_wrong(r->shape) ? GATE_TYPE : NO_GATE;
+	if (answer.err) {
+		if (is_known(r))
+			*exact = answer;
 		return MUST_FAIL;
 	}
-	if (flag && !(r->caps & BIT(CAP_SYS_BOOT))) {
-		*gate = known && !shape_is_wrong(r->shape) ? GATE_CAP : NO_GATE;
-		return MUST_FAIL;
-	}
-	/* the targets are kprobe programs */
-	if (ext && flag != (r->ext == 1))
-		return MUST_FAIL;
-	/* what is loaded of these is judged by what the kernel says is in it */
-	if (r->mutated)
-		return EITHER;
-	if (shape_calls(r->shape) && !flag) {
-		*gate = known && r->kind->tracing && (r->kfunc != KFUNC_2022 || r->kind->type != BPF_PROG_TYPE_KPROBE) ?
-			GATE_CALL : NO_GATE;
-		return MUST_FAIL;
-	}
-	if (r->shape == OWNED_ARRAY && flag != (r->array == 1))
-		return MUST_FAIL;
-	if (shape_is_wrong(r->shape))
-		return MUST_FAIL;
-	if (!known || !r->kind->tracing)
-		return EITHER;
+	/* the arrays belong to kprobe programs */
 	if (r->shape == OWNED_ARRAY && (r->kind->type != BPF_PROG_TYPE_KPROBE || r->attach_type))
 		return EITHER;
-	/* refused for its argument wherever it is looked at */
-	if (r->kfunc == KFUNC_2022 && shape_calls(r->shape))
-		return MUST_FAIL;
-	return MUST_LOAD;
+	return is_known(r) ? MUST_LOAD : EITHER;
 }
 
 static int load(struct round *r, char *log, size_t log_size)
@@ -703,18 +685,15 @@ static int load(struct round *r, char *log, size_t log_size)
 	);
 	int fd;
 
-	if (r->target)
-		opts.attach_btf_id = target_ids[r->target];
-	if (r->kind->type == BPF_PROG_TYPE_EXT) {
-		opts.attach_prog_fd = ext_targets[r->ext];
-		opts.attach_btf_id = func_global;
-	}
+	opts.attach_btf_id = target_ids[r->target];
+	if (r->target == TARGET_PROG)
+		opts.attach_prog_fd = target_progs[r->prog];
 	if (r->shape == WRONG_FD) {
-		r->fds[1] = percent(50) ? prog_btf : text_map;
+		r->fds[1] = percent(50) ? prog_btf.fd : text_map;
 		opts.fd_array = percent(50) ? r->fds : NULL;
 	}
 	if (r->func_count > 1 || r->kind->type == BPF_PROG_TYPE_EXT || percent(30)) {
-		opts.prog_btf_fd = prog_btf;
+		opts.prog_btf_fd = prog_btf.fd;
 		opts.func_info = r->funcs;
 		opts.func_info_cnt = r->func_count;
 		opts.func_info_rec_size = sizeof(r->funcs[0]);
@@ -743,48 +722,31 @@ static bool calls_destructive(int fd)
 		if (insns[i].code != (BPF_JMP | BPF_CALL) || insns[i].src_reg != BPF_PSEUDO_KFUNC_CALL)
 			continue;
 		for (int k = 0; k < KFUNC_COUNT; k++)
-			if (insns[i].imm == kfunc_imms[k])
+			if (kfunc_ids[k] && insns[i].imm == kfunc_imms[k])
 				return true;
 	}
 	return false;
 }
 
-static enum gate find_gate(int err, const char *log)
-{
-	static const struct {
-		const char *text;
-		enum gate gate;
-		int err;
-	} gates[] = {
-		{ "requires the BPF_F_DESTRUCTIVE load flag", GATE_CALL, -EACCES },
-		{ "is not a tracing type", GATE_TYPE, -EINVAL },
-		{ "it requires CAP_SYS_BOOT in the initial user namespace", GATE_CAP, -EPERM },
-		{ "load both with the flag or both without", GATE_EXT, -EINVAL },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
-		if (err == gates[i].err && strstr(log, gates[i].text))
-			return gates[i].gate;
-	return NO_GATE;
-}
-
-static void say_round(const struct round *r, uint64_t number, const char *what, int err, const char *log)
+static void say_round(const struct round *r, unsigned long long number, const char *what, int err, const char *log)
 {
 	printf("fuzz: round %llu: %s: type %d, attach type %d, target %d, flags %#x, caps %#llx%s, "
-	       "call %s (%s), %s%s%s: %s\n%s\n",
-	       (unsigned long long)number, what, r->kind->type, r->attach_type, r->target, r->flags,
-	       (unsigned long long)r->caps, in_userns ? " in a user namespace" : "", shape_names[r->shape],
-	       kfunc_names[r->kfunc], r->gpl ? "GPL" : "not GPL", r->strange ? ", strange" : "", r->mutated ? ", mutated" : "",
+	       "call %s (%s, %s), %s%s%s: %s\n%s\n",
+	       number, what, r->kind->type, r->attach_type, r->target, r->flags, r->caps,
+	       in_userns ? " in a user namespace" : "", shape_names[r->shape], kfunc_names[r->kfunc],
+	       async_maps[r->async].name, r->gpl ? "GPL" : "not GPL", r->strange ? ", strange" : "",
+	       r->mutated ? ", mutated" : "",
 	       err < 0 ? strerror(-err) : "loaded", log);
 }
 
-static void do_load(uint64_t number)
+static void do_load(unsigned long long number)
 {
 	static char log[64 * 1024];
 	static struct round r;
 	const char *wrong = NULL;
-	enum answer answer;
-	enum gate gate, got;
+	struct gate_names names;
+	struct answer exact, got = {};
+	enum verdict verdict;
 	bool calls = false;
 	int fd;
 
@@ -798,16 +760,21 @@ static void do_load(uint64_t number)
 	build(&r);
 	if (r.mutated)
 		mutate(&r);
-	answer = expect(&r, &gate);
+	verdict = expect(&r, &exact);
 	log[0] = 0;
 	fd = load(&r, log, sizeof(log));
-	got = fd < 0 ? find_gate(fd, log) : NO_GATE;
+	names = (struct gate_names){
+		r.kind->type == BPF_PROG_TYPE_EXT ? BPF_PROG_TYPE_KPROBE : r.kind->type, kfunc_names[r.kfunc],
+		async_maps[r.async].name,
+	};
+	if (fd < 0)
+		got = (struct answer){ fd, gate_msg(log, &names) };
 
 	stats->rounds++;
 	stats->userns += in_userns;
-	stats->must_load += answer == MUST_LOAD;
-	stats->must_fail += answer == MUST_FAIL;
-	stats->either += answer == EITHER;
+	stats->must_load += verdict == MUST_LOAD;
+	stats->must_fail += verdict == MUST_FAIL;
+	stats->either += verdict == EITHER;
 	stats->by_shape[r.shape][fd >= 0]++;
 	if (fd >= 0) {
 		stats->loaded++;
@@ -820,30 +787,27 @@ static void do_load(uint64_t number)
 		close(fd);
 	} else {
 		stats->refused++;
-		stats->gate_call += got == GATE_CALL;
-		stats->gate_type += got == GATE_TYPE;
-		stats->gate_cap += got == GATE_CAP;
-		stats->gate_ext += got == GATE_EXT;
+		stats->by_gate[got.msg]++;
 	}
 	if (r.tail_map > 0)
 		close(r.tail_map);
 
-	if (answer == MUST_FAIL && fd >= 0)
+	if (verdict == MUST_FAIL && fd >= 0)
 		wrong = "was loaded, and must not be";
-	else if (answer == MUST_LOAD && fd < 0)
+	else if (verdict == MUST_LOAD && fd < 0)
 		wrong = "was refused, and must not be";
 	else if (calls && !(r.flags & BPF_F_DESTRUCTIVE))
 		wrong = "was loaded without the flag, and there is a destructive call in it";
 	else if (fd >= 0 && calls != shape_calls(r.shape) && !in_userns && !r.mutated)
 		wrong = calls ? "has a destructive call that was to be dead" : "has lost its destructive call";
-	else if (gate != NO_GATE && got != gate)
+	else if (exact.err && (got.err != exact.err || got.msg != exact.msg))
 		wrong = "was refused, but not by the gate that it has to meet";
 	if (wrong)
 		stats->unexpected++;
 	if (wrong || verbose) {
-		say_round(&r, number, wrong ?: answer_names[answer], fd, log);
-		printf("fuzz: expected: %s, gate %s; the answer came from gate %s\n", answer_names[answer],
-		       gate_names[gate], gate_names[got]);
+		say_round(&r, number, wrong ?: verdict_names[verdict], fd, log);
+		printf("fuzz: expected: %s, %d (%s); the answer came from: %s\n", verdict_names[verdict], exact.err,
+		       gate_msg_text(exact.msg), gate_msg_text(got.msg));
 	}
 }
 
@@ -969,24 +933,45 @@ static int door_socket(int prog, union bpf_attr *attr)
 	return setsockopt(some_socket, SOL_SOCKET, option, &door_progs[prog].fd, sizeof(int)) ? -errno : 0;
 }
 
-/* "eperm": without CAP_SYS_BOOT the answer is EPERM. "opens": with it, somebody gets in. */
+/* Both only look at the program, or would. */
+static int door_assoc(int prog, union bpf_attr *attr)
+{
+	attr->prog_assoc_struct_ops.prog_fd = door_progs[prog].fd;
+	attr->prog_assoc_struct_ops.map_fd = text_map;
+	return sys_bpf(BPF_PROG_ASSOC_STRUCT_OPS, attr);
+}
+
+static int door_bind(int prog, union bpf_attr *attr)
+{
+	attr->prog_bind_map.prog_fd = door_progs[prog].fd;
+	attr->prog_bind_map.map_fd = text_map;
+	return sys_bpf(BPF_PROG_BIND_MAP, attr);
+}
+
+/*
+ * "eperm": without CAP_SYS_BOOT the answer is EPERM. "opens": with it, somebody gets in.
+ * "looks": the door is open for all, as nothing is attached or run.
+ */
 static const struct {
 	const char *name;
 	int (*knock)(int prog, union bpf_attr *attr);
 	bool eperm;
 	bool opens;
 	bool makes_fd;
+	bool looks;
 } doors[] = {
-	{ "BPF_LINK_CREATE", door_link, true, true, true },
-	{ "BPF_RAW_TRACEPOINT_OPEN", door_raw_tp, true, true, true },
-	{ "BPF_PROG_TEST_RUN", door_test_run, true, true, false },
-	{ "PERF_EVENT_IOC_SET_BPF", door_perf, true, true, false },
-	{ "program array", door_array, true, true, false },
-	{ "BPF_LINK_UPDATE", door_link_update, true, true, false },
-	{ "BPF_ITER_CREATE", door_iter, true, true, true },
-	{ "open() of a pinned iterator", door_pin, true, true, true },
-	{ "BPF_PROG_ATTACH", door_attach, false, false, false },
-	{ "SO_ATTACH_BPF", door_socket, false, false, false },
+	{ "BPF_LINK_CREATE", door_link, true, true, true, false },
+	{ "BPF_RAW_TRACEPOINT_OPEN", door_raw_tp, true, true, true, false },
+	{ "BPF_PROG_TEST_RUN", door_test_run, true, true, false, false },
+	{ "PERF_EVENT_IOC_SET_BPF", door_perf, true, true, false, false },
+	{ "program array", door_array, true, true, false, false },
+	{ "BPF_LINK_UPDATE", door_link_update, true, true, false, false },
+	{ "BPF_ITER_CREATE", door_iter, true, true, true, false },
+	{ "open() of a pinned iterator", door_pin, true, true, true, false },
+	{ "BPF_PROG_ATTACH", door_attach, false, false, false, false },
+	{ "SO_ATTACH_BPF", door_socket, false, false, false, false },
+	{ "BPF_PROG_ASSOC_STRUCT_OPS", door_assoc, true, false, false, false },
+	{ "BPF_PROG_BIND_MAP", door_bind, false, true, false, true },
 };
 
 static void open_perf(void)
@@ -1004,7 +989,7 @@ static void open_perf(void)
 		die("perf_event_open");
 }
 
-static void do_door(uint64_t number)
+static void do_door(unsigned long long number)
 {
 	/* The doors are tried with the capability, too: a door that nobody gets through says nothing. */
 	bool allowed = !in_userns && percent(25);
@@ -1025,19 +1010,50 @@ static void do_door(uint64_t number)
 	if (allowed) {
 		stats->doors_open += ret >= 0;
 		stats->doors_not_open += ret < 0;
-		bad = ret >= 0 && !doors[door].opens;
+		bad = doors[door].looks ? ret < 0 : ret >= 0 && !doors[door].opens;
 		stats->door_opened[door] += ret >= 0;
 	} else {
 		stats->doors_shut++;
 		stats->doors_eperm += ret == -EPERM;
-		bad = ret >= 0 || (doors[door].eperm && ret != -EPERM);
+		bad = doors[door].looks ? ret < 0 : ret >= 0 || (doors[door].eperm && ret != -EPERM);
 	}
 	stats->unexpected += bad;
 	if (bad || verbose)
 		printf("fuzz: round %llu: door %s, program of type %d, %s CAP_SYS_BOOT%s: %s%s\n",
-		       (unsigned long long)number, doors[door].name, door_progs[prog].type,
+		       number, doors[door].name, door_progs[prog].type,
 		       allowed ? "with" : "without", in_userns ? " in a user namespace" : "",
 		       ret < 0 ? strerror(-ret) : "open", bad ? ", and that is wrong" : "");
+}
+
+/* An extension gets another target than the one that it was loaded for, or the same again. */
+static void do_retarget(unsigned long long number)
+{
+	bool allowed = !in_userns && percent(60);
+	int prog = below(2), target = below(2), ret;
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .target_btf_id = prog_btf.global);
+	struct facts is = {
+		.flag = prog ? YES : NO,
+		.type = YES,
+		.boot = allowed ? YES : NO,
+		.ext = YES,
+		.target = target ? YES : NO,
+	};
+	int want = gate_answer(&is).err;
+
+	set_caps(allowed || in_userns ? permitted : permitted & ~BIT(CAP_SYS_BOOT));
+	ret = bpf_link_create(exts[prog], target_progs[target], 0, &opts);
+	set_caps(permitted);
+	if (ret >= 0) {
+		close(ret);
+		ret = 0;
+	}
+	stats->retargets[ret == -EPERM ? 2 : !!ret]++;
+	stats->unexpected += ret != want;
+	if (ret != want || verbose)
+		printf("fuzz: round %llu: extension %s flag to target %s flag, %s CAP_SYS_BOOT%s: %s, expected %s\n",
+		       number, prog ? "with" : "without", target ? "with" : "without",
+		       allowed ? "with" : "without", in_userns ? " in a user namespace" : "", strerror(-ret),
+		       strerror(-want));
 }
 
 /* ---- set-up -------------------------------------------------------------------------------------- */
@@ -1061,17 +1077,6 @@ static uint64_t symbol(const char *name)
 	return 0;
 }
 
-static uint32_t find_type(const struct btf *btf, const char *name, uint32_t kind)
-{
-	int id = btf__find_by_name_kind(btf, name, kind);
-
-	if (id <= 0) {
-		errno = ENOENT;
-		die("no BTF of %s", name);
-	}
-	return id;
-}
-
 static void find_ids(void)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -1080,10 +1085,16 @@ static void find_ids(void)
 	if (!btf)
 		die("no BTF of the kernel");
 	for (int i = 0; i < KFUNC_COUNT; i++) {
+		int id = btf__find_by_name_kind(btf, kfunc_names[i], BTF_KIND_FUNC);
+
+		/* a kernel with the gate alone has the last one only */
+		if (id <= 0 && i != KFUNC_2022)
+			continue;
 		kfunc_ids[i] = find_type(btf, kfunc_names[i], BTF_KIND_FUNC);
 		kfunc_imms[i] = symbol(kfunc_names[i]) - base;
+		kfunc_count++;
 	}
-	for (int i = 1; i < TARGET_COUNT; i++)
+	for (size_t i = 1; i < ARRAY_SIZE(target_names); i++)
 		target_ids[i] = find_type(btf, target_names[i].name, target_names[i].kind);
 	/* functions that are no kfuncs, what is no function, and what is nothing */
 	wrong_ids[0] = find_type(btf, "panic", BTF_KIND_FUNC);
@@ -1092,33 +1103,6 @@ static void find_ids(void)
 	wrong_ids[3] = btf__type_cnt(btf) + 5;
 	wrong_ids[4] = -1;
 	btf__free(btf);
-}
-
-static void make_btf(void)
-{
-	struct btf *btf = btf__new_empty();
-	int num, ptr, proto_ctx, proto_num, proto_cb;
-
-	if (!btf)
-		die("no BTF");
-	num = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
-	ptr = btf__add_ptr(btf, 0);
-	proto_ctx = btf__add_func_proto(btf, num);
-	btf__add_func_param(btf, "ctx", ptr);
-	proto_num = btf__add_func_proto(btf, num);
-	btf__add_func_param(btf, "n", num);
-	proto_cb = btf__add_func_proto(btf, num);
-	btf__add_func_param(btf, "i", num);
-	btf__add_func_param(btf, "ctx", ptr);
-	func_main = btf__add_func(btf, "fuzz", BTF_FUNC_GLOBAL, proto_ctx);
-	func_ext = btf__add_func(btf, "fuzz_ext", BTF_FUNC_GLOBAL, proto_num);
-	func_static = btf__add_func(btf, "fuzz_static", BTF_FUNC_STATIC, proto_num);
-	func_global = btf__add_func(btf, "fuzz_global", BTF_FUNC_GLOBAL, proto_num);
-	func_nested = btf__add_func(btf, "fuzz_nested", BTF_FUNC_STATIC, proto_num);
-	func_callback = btf__add_func(btf, "fuzz_callback", BTF_FUNC_STATIC, proto_cb);
-	if (btf__load_into_kernel(btf))
-		die("cannot load BTF");
-	prog_btf = btf__fd(btf);
 }
 
 static void make_text(void)
@@ -1131,38 +1115,31 @@ static void make_text(void)
 		die("cannot make the map of the message");
 }
 
-/* A program that returns 0, after a call of a global function or a tail call if that is asked for. */
-static int load_plain(enum bpf_prog_type type, enum bpf_attach_type attach_type, enum target target,
-		      uint32_t flags, bool with_global, int array)
+static const struct kind *find_kind(enum bpf_prog_type type)
 {
-	static const struct kind any = { 0 };
-	static struct round r;
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type, .prog_flags = flags);
-	int call = 0, fd;
+	const struct kind *kind = kinds;
 
-	memset(&r, 0, sizeof(r));
-	r.kind = &any;
-	begin_func(&r, func_main);
-	emit_mov_reg(&r, 6, 1);
-	if (with_global)
-		call = emit_sub_call(&r);
-	if (array >= 0)
-		emit_tail_call(&r, array);
-	emit_mov(&r, 0, 0);
-	emit_exit(&r);
-	if (with_global) {
-		emit_sub(&r, func_global, call);
-		emit_mov(&r, 0, 0);
-		emit_exit(&r);
-		opts.prog_btf_fd = prog_btf;
-		opts.func_info = r.funcs;
-		opts.func_info_cnt = r.func_count;
-		opts.func_info_rec_size = sizeof(r.funcs[0]);
-	}
-	opts.attach_btf_id = target_ids[target];
-	fd = bpf_prog_load(type, "plain", "GPL", r.insns, r.count, &opts);
+	while (kind->type != type)
+		kind++;
+	return kind;
+}
+
+/* A program that does nothing that matters; "which" is the program or map that it goes with. */
+static int load_plain(const struct kind *kind, bool flag, enum shape shape, int which)
+{
+	static struct round r;
+	char log[4096] = "";
+	int fd;
+
+	r = (struct round){
+		.kind = kind, .shape = shape, .attach_type = kind->attach_type, .target = kind->target,
+		.prog = which, .array = which, .async = which, .flags = flag ? BPF_F_DESTRUCTIVE : 0,
+		.caps = all_caps, .gpl = true,
+	};
+	build(&r);
+	fd = load(&r, log, sizeof(log));
 	if (fd < 0)
-		die("cannot load a program of type %d", type);
+		die("cannot load a program of type %d: %s", kind->type, log);
 	return fd;
 }
 
@@ -1175,17 +1152,51 @@ static int make_array(void)
 	return fd;
 }
 
+static int make_async(const char *name, int value, bool flag)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = prog_btf.fd, .btf_key_type_id = prog_btf.num,
+		    .btf_value_type_id = prog_btf.async_values[value]);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, ASYNC_VALUE_SIZE, 1, &opts);
+
+	if (fd < 0)
+		die("cannot create map %s", name);
+	snprintf(async_maps[async_count].name, BPF_OBJ_NAME_LEN, "%s", name);
+	async_maps[async_count].flag = flag;
+	async_maps[async_count].fd = fd;
+	return async_count++;
+}
+
+/* Each belongs to the first program that is loaded with it, or to the map that it is in. */
+static void make_async_maps(void)
+{
+	static const char *const names[][2] = {
+		{ "plain_timer", "flag_timer" }, { "plain_wq", "flag_wq" }, { "plain_work", "flag_work" },
+	};
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	uint32_t zero = 0;
+	int inner;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		for (int flag = 0; flag < 2; flag++)
+			close(load_plain(find_kind(BPF_PROG_TYPE_KPROBE), flag, OWNED_ASYNC,
+					 make_async(names[i][flag], i, flag)));
+	inner = async_maps[make_async("inner_timer", 0, false)].fd;
+	opts.inner_map_fd = inner;
+	outer_map = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "outer", 4, 4, 1, &opts);
+	if (outer_map < 0 || bpf_map_update_elem(outer_map, &zero, &inner, BPF_ANY))
+		die("cannot make a map of maps");
+}
+
 static void make_doors(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct kind *kind = &kinds[i];
 
-		if (!kind->tracing)
+		if (!gate_type(kind->type).flag)
 			continue;
 		door_progs[door_count].type = kind->type;
 		door_progs[door_count].attach_type = kind->attach_type;
-		door_progs[door_count++].fd = load_plain(kind->type, kind->attach_type, kind->target,
-							 BPF_F_DESTRUCTIVE, false, -1);
+		door_progs[door_count++].fd = load_plain(kind, true, NOWHERE, 1);
 		if (kind->attach_type == BPF_TRACE_ITER) {
 			iter_link = bpf_link_create(door_progs[door_count - 1].fd, 0, BPF_TRACE_ITER, NULL);
 			unlink(PIN);
@@ -1193,8 +1204,8 @@ static void make_doors(void)
 				die("cannot pin a link of an iterator");
 		}
 	}
-	plain_link = bpf_raw_tracepoint_open("task_newtask", load_plain(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, NO_TARGET,
-									0, false, -1));
+	plain_link = bpf_raw_tracepoint_open("task_newtask", load_plain(find_kind(BPF_PROG_TYPE_RAW_TRACEPOINT), false,
+									NOWHERE, 0));
 	if (plain_link < 0)
 		die("cannot attach a program that is not destructive");
 	some_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -1203,6 +1214,8 @@ static void make_doors(void)
 
 static void set_up(void)
 {
+	struct target target = { .type = BPF_PROG_TYPE_KPROBE };
+
 	read_caps();
 	if ((permitted & all_caps) != all_caps) {
 		errno = EPERM;
@@ -1210,17 +1223,21 @@ static void set_up(void)
 	}
 	set_caps(permitted);
 	find_ids();
-	make_btf();
+	make_prog_btf(&prog_btf);
+	target_ids[TARGET_PROG] = prog_btf.global;
 	make_text();
 	for (int i = 0; i < 2; i++) {
-		uint32_t flag = i ? BPF_F_DESTRUCTIVE : 0;
-
+		target.flags = i ? BPF_F_DESTRUCTIVE : 0;
+		target_progs[i] = load_target(&target, &prog_btf);
+		if (target_progs[i] < 0)
+			die("cannot load a program to extend");
+		exts[i] = load_plain(find_kind(BPF_PROG_TYPE_EXT), i, NOWHERE, i);
 		owned_arrays[i] = make_array();
-		ext_targets[i] = load_plain(BPF_PROG_TYPE_KPROBE, 0, NO_TARGET, flag, true, -1);
 		/* it owns the array from now on */
-		load_plain(BPF_PROG_TYPE_KPROBE, 0, NO_TARGET, flag, false, owned_arrays[i]);
+		load_plain(find_kind(BPF_PROG_TYPE_KPROBE), i, OWNED_ARRAY, i);
 	}
 	tail_array = make_array();
+	make_async_maps();
 	make_doors();
 	stats = mmap(NULL, sizeof(*stats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (stats == MAP_FAILED)
@@ -1229,18 +1246,20 @@ static void set_up(void)
 
 /* ---- main ------------------------------------------------------------------------------------------ */
 
-static void do_round(uint64_t seed, uint64_t number)
+static void do_round(unsigned long long seed, unsigned long long number)
 {
 	rng_state = seed + number * 0x2545f4914f6cdd1dULL;
 	rng();
-	if (percent(12))
+	if (percent(2))
+		do_retarget(number);
+	else if (percent(12))
 		do_door(number);
 	else
 		do_load(number);
 }
 
 /* Rounds by a process that has every capability there is, but in a user namespace of its own. */
-static void do_rounds_in_userns(uint64_t seed, uint64_t first, uint64_t end)
+static void do_rounds_in_userns(unsigned long long seed, unsigned long long first, unsigned long long end)
 {
 	int status = 0;
 	pid_t pid;
@@ -1254,7 +1273,7 @@ static void do_rounds_in_userns(uint64_t seed, uint64_t first, uint64_t end)
 			die("no user namespace");
 		in_userns = true;
 		read_caps();
-		for (uint64_t i = first; i < end; i++)
+		for (unsigned long long i = first; i < end; i++)
 			do_round(seed, i);
 		fflush(stdout);
 		_exit(0);
@@ -1265,38 +1284,36 @@ static void do_rounds_in_userns(uint64_t seed, uint64_t first, uint64_t end)
 	}
 }
 
-static bool report(uint64_t seed)
+static bool report(unsigned long long seed)
 {
-	bool good = !stats->unexpected && stats->loaded && stats->loaded_calls && stats->calls_seen &&
-		    stats->gate_call && stats->gate_type && stats->gate_cap && stats->gate_ext && stats->userns;
+	bool good = !stats->unexpected && stats->loaded && stats->userns &&
+		    (kfunc_count == 1 || (stats->loaded_calls && stats->calls_seen));
 
-	printf("fuzz: seed %llu: %llu loads: %llu loaded (%llu %%), %llu of them with the flag, "
+	printf("fuzz: seed %llu: %llu loads: %llu refused, %llu loaded, %llu of them with the flag, "
 	       "%llu with a destructive call\n",
-	       (unsigned long long)seed, (unsigned long long)stats->rounds, (unsigned long long)stats->loaded,
-	       (unsigned long long)(stats->rounds ? 100 * stats->loaded / stats->rounds : 0),
-	       (unsigned long long)stats->loaded_flag, (unsigned long long)stats->loaded_calls);
-	printf("fuzz: refused %llu: call %llu, type %llu, capability %llu, extension %llu\n",
-	       (unsigned long long)stats->refused, (unsigned long long)stats->gate_call,
-	       (unsigned long long)stats->gate_type, (unsigned long long)stats->gate_cap,
-	       (unsigned long long)stats->gate_ext);
+	       seed, stats->rounds, stats->refused, stats->loaded, stats->loaded_flag, stats->loaded_calls);
+	for (int i = MSG_NONE + 1; i < NR_MSGS; i++) {
+		printf("fuzz: refused %llu: %s\n", stats->by_gate[i], gate_msg_text(i));
+		/* few programs load without CAP_BPF */
+		good = good && (stats->by_gate[i] || i == MSG_UNPRIV);
+	}
+	printf("fuzz: extensions: %llu got a target, %llu not that one, %llu not without CAP_SYS_BOOT\n",
+	       stats->retargets[0], stats->retargets[1], stats->retargets[2]);
+	good = good && stats->retargets[0] && stats->retargets[1] && stats->retargets[2];
 	printf("fuzz: known before: %llu must load, %llu must fail; %llu either; %llu in user namespaces; "
 	       "%llu loaded with bits changed\n",
-	       (unsigned long long)stats->must_load, (unsigned long long)stats->must_fail,
-	       (unsigned long long)stats->either, (unsigned long long)stats->userns,
-	       (unsigned long long)stats->mutated);
+	       stats->must_load, stats->must_fail, stats->either, stats->userns, stats->mutated);
 	for (int i = 0; i < SHAPE_COUNT; i++)
-		printf("fuzz: call %s: %llu loaded, %llu refused\n", shape_names[i],
-		       (unsigned long long)stats->by_shape[i][1], (unsigned long long)stats->by_shape[i][0]);
+		printf("fuzz: call %s: %llu loaded, %llu refused\n", shape_names[i], stats->by_shape[i][1],
+		       stats->by_shape[i][0]);
 	printf("fuzz: doors: %llu tries without CAP_SYS_BOOT, %llu EPERM; with it %llu open, %llu not\n",
-	       (unsigned long long)stats->doors_shut, (unsigned long long)stats->doors_eperm,
-	       (unsigned long long)stats->doors_open, (unsigned long long)stats->doors_not_open);
+	       stats->doors_shut, stats->doors_eperm, stats->doors_open, stats->doors_not_open);
 	for (size_t i = 0; i < ARRAY_SIZE(doors); i++) {
 		printf("fuzz: door %s: %llu tries without, %llu with, which opened it %llu times\n", doors[i].name,
-		       (unsigned long long)stats->by_door[i][0], (unsigned long long)stats->by_door[i][1],
-		       (unsigned long long)stats->door_opened[i]);
+		       stats->by_door[i][0], stats->by_door[i][1], stats->door_opened[i]);
 		good = good && stats->by_door[i][0] && !stats->door_opened[i] == !doors[i].opens;
 	}
-	printf("fuzz: unexpected answers: %llu\n", (unsigned long long)stats->unexpected);
+	printf("fuzz: unexpected answers: %llu\n", stats->unexpected);
 	printf("fuzz: %s\n", good ? "passed" : "FAILED");
 	return good;
 }
@@ -1310,7 +1327,7 @@ int main(int argc, char **argv)
 		{ "verbose", no_argument, NULL, 'v' },
 		{},
 	};
-	uint64_t seed = 0, first = 0, count = 20000;
+	unsigned long long seed = 0, first = 0, count = 20000;
 	int opt;
 
 	if (getrandom(&seed, 4, 0) != 4)
@@ -1339,12 +1356,12 @@ int main(int argc, char **argv)
 		return 65;
 	}
 	/* known before anything can go wrong */
-	printf("fuzz: seed %llu, rounds %llu to %llu\n", (unsigned long long)seed, (unsigned long long)first,
-	       (unsigned long long)(first + count - 1));
+	printf("fuzz: seed %llu, rounds %llu to %llu\n", seed, first,
+	       (first + count - 1));
 	fflush(stdout);
 	set_up();
-	for (uint64_t i = first; i < first + count; i++) {
-		uint64_t batch = i / USERNS_ROUNDS, end = (batch + 1) * USERNS_ROUNDS;
+	for (unsigned long long i = first; i < first + count; i++) {
+		unsigned long long batch = i / USERNS_ROUNDS, end = (batch + 1) * USERNS_ROUNDS;
 
 		/* as a function of the number, so that a round can be had alone */
 		if (batch % 50 != 7) {
