@@ -1183,8 +1183,13 @@ static void make_async_maps(void)
 	inner = async_maps[make_async("inner_timer", 0, false)].fd;
 	opts.inner_map_fd = inner;
 	outer_map = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "outer", 4, 4, 1, &opts);
+	/* it takes a map that belongs to nobody, but not one of programs with the flag */
 	if (outer_map < 0 || bpf_map_update_elem(outer_map, &zero, &inner, BPF_ANY))
 		die("cannot make a map of maps");
+	if (!bpf_map_update_elem(outer_map, &zero, &async_maps[1].fd, BPF_ANY)) {
+		errno = EEXIST;
+		die("an inner map is one of programs with the flag");
+	}
 }
 
 static void make_doors(void)
