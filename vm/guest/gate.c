@@ -25,9 +25,8 @@ static const char *const msgs[NR_MSGS] = {
 	[MSG_NO_KFUNC] = "calling kernel function %s is not allowed",
 	[MSG_CALL] = "destructive kfunc %s requires the BPF_F_DESTRUCTIVE load flag",
 	[MSG_ARG] = "Possibly NULL pointer passed to trusted R1",
-	[MSG_INNER] = "Program with BPF_F_DESTRUCTIVE cannot use timers or work of inner maps",
-	[MSG_ASYNC_PLAIN] = "Timers and work of map %s belong to programs without BPF_F_DESTRUCTIVE",
-	[MSG_ASYNC_FLAG] = "Timers and work of map %s belong to programs with BPF_F_DESTRUCTIVE",
+	[MSG_INNER] = "Program with BPF_F_DESTRUCTIVE cannot use timers and work of inner maps",
+	[MSG_ASYNC] = "Programs with and without BPF_F_DESTRUCTIVE cannot share timers and work of map %s",
 };
 
 /* The first line that fits is the answer to a load that has no other fault. */
@@ -44,8 +43,8 @@ static const struct {
 	{ { .flag = NO, .call = YES },			{ -EACCES, MSG_CALL } },
 	{ { .flag = YES, .call = YES, .arg = NO },	{ -EACCES, MSG_ARG } },
 	{ { .flag = YES, .inner = YES },		{ -EINVAL, MSG_INNER } },
-	{ { .flag = YES, .async = NO },			{ -EINVAL, MSG_ASYNC_PLAIN } },
-	{ { .flag = NO, .async = YES },			{ -EINVAL, MSG_ASYNC_FLAG } },
+	{ { .flag = YES, .async = NO },			{ -EINVAL, MSG_ASYNC } },
+	{ { .flag = NO, .async = YES },			{ -EINVAL, MSG_ASYNC } },
 	{ { .flag = YES, .array = NO },			{ -EINVAL, MSG_NONE } },
 	{ { .flag = NO, .array = YES },			{ -EINVAL, MSG_NONE } },
 	{ { .flag = ANY },				{ 0, MSG_NONE } },

@@ -46,8 +46,7 @@ enum gate_msg {
 	MSG_CALL,
 	MSG_ARG,
 	MSG_INNER,
-	MSG_ASYNC_PLAIN,
-	MSG_ASYNC_FLAG,
+	MSG_ASYNC,
 	NR_MSGS,
 };
 
