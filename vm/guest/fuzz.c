@@ -588,6 +588,9 @@ static void choose(struct round *r)
 		r->kind = &kinds[below(ARRAY_SIZE(kinds))];
 	while (!gate_type(r->kind->type).flag && percent(55));
 	r->shape = below(SHAPE_COUNT);
+	/* the arrays belong to programs of the first kind */
+	if (r->shape == OWNED_ARRAY && percent(70))
+		r->kind = kinds;
 	do
 		r->kfunc = below(KFUNC_COUNT);
 	while (!kfunc_ids[r->kfunc] || (r->kfunc == KFUNC_2022 && kfunc_count > 1 && percent(60)));
@@ -669,8 +672,7 @@ static enum verdict expect(const struct round *r, struct answer *exact)
 			*exact = answer;
 		return MUST_FAIL;
 	}
-	/* the arrays belong to kprobe programs */
-	if (r->shape == OWNED_ARRAY && (r->kind->type != BPF_PROG_TYPE_KPROBE || r->attach_type))
+	if (r->shape == OWNED_ARRAY && r->kind != kinds)
 		return EITHER;
 	return is_known(r) ? MUST_LOAD : EITHER;
 }
