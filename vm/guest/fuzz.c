@@ -1040,7 +1040,8 @@ static void do_retarget(unsigned long long number)
 		.ext = YES,
 		.target = target ? YES : NO,
 	};
-	int want = gate_answer(&is).err;
+	/* Both are taken by file descriptor, which asks for the capability first. */
+	int want = (prog || target) && !allowed ? -EPERM : gate_answer(&is).err;
 
 	set_caps(allowed || in_userns ? permitted : permitted & ~BIT(CAP_SYS_BOOT));
 	ret = bpf_link_create(exts[prog], target_progs[target], 0, &opts);
