@@ -295,7 +295,8 @@ patch_name() {
 }
 
 # try_patches TREE-ISH PATCH...: do the patches apply, in the lab? The tree that they give is left in
-# TRIED, or the message in APPLY_ERROR; the patches that apply at other lines only are in OFFSETS.
+# TRIED, or the message in APPLY_ERROR; the patches that apply at other lines only are in OFFSETS. The subshells
+# are for the callers' traps: what a trap says while a function is redirected goes into the log.
 TRIED=
 APPLY_ERROR=
 OFFSETS=
@@ -303,13 +304,13 @@ try_patches() {
 	local index=$SCRATCH/try.index log=$SCRATCH/try.log patch found
 	rm -f "$index"
 	OFFSETS=
-	if ! GIT_INDEX_FILE=$index lab_git read-tree "$1" 2>"$log"; then
+	if ! (GIT_INDEX_FILE=$index lab_git read-tree "$1") 2>"$log"; then
 		APPLY_ERROR="cannot read $1: $(cat "$log")"
 		return 1
 	fi
 	shift
 	for patch; do
-		if GIT_INDEX_FILE=$index lab_git apply --cached --verbose --whitespace=nowarn "$patch" \
+		if (GIT_INDEX_FILE=$index lab_git apply --cached --verbose --whitespace=nowarn "$patch") \
 			>"$log" 2>&1; then
 			# git apply knows no fuzz; an offset means that the patch was made on another source
 			found=$(grep -E 'offset|fuzz' "$log" | sed "s|^|$(patch_name "$patch"): |" || true)
