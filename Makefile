@@ -4,13 +4,15 @@
 #   BASE      kernel version (7.3)
 #   BUILD     where everything is built (build/)
 #   LINUX     kernel source of your own, a tarball or a tree; kept until LINUX=default
-#   FORCE=1   put work in the tree aside, take a source of another version
+#   FORCE=1   put work in the tree aside, take a source or tree of another version
 #   JOBS      of a build (number of CPUs)
 #   ACCEL     auto, kvm or tcg (auto: what boots a guest here)
 #   TESTS     name of the tests to run, with wildcards (test, debug): TESTS='panic: *'
 #   SEED      of what is drawn by lot (test, abuse, debug); each run prints its own
-#   CUT       a series of patches/$(BASE)/manifest (test-cut: gate)
-#   SERIES    some of them (apply: all)
+#   CHECKS    names of the checks to run (check: all); scripts/check --help has them
+#   TREE      git tree of yours (apply)
+#   SERIES    names of series in patches/BASE/manifest (apply: all)
+#   CUT       name of one of them (test-cut: gate)
 #   LOADS     number of random loads (test: 10000, debug: 20000)
 #   CYCLES    how often (dumps: 20, abuse: 200)
 #   RERUN=1   run tests again that have results (regress)
