@@ -40,6 +40,8 @@ volatile __u32 arrived;
 int result;
 /* Of bpf_pr_emerg() inside another program's call. */
 int nested_result;
+/* How often the timer has fired. */
+__u64 expired;
 /* Of the flood: how many messages went out, how many were too many. */
 __u64 printed, limited, failed;
 
@@ -381,24 +383,35 @@ struct {
 
 static int timer_callback(void *map, int *key, struct timer_elem *elem)
 {
+	__sync_fetch_and_add(&expired, 1);
 	return crash();
+}
+
+/* The timer, if it is ours to start. */
+static __always_inline struct timer_elem *our_timer(void)
+{
+	int key = 0;
+
+	if (bpf_get_current_pid_tgid() >> 32 != tgid)
+		return NULL;
+	return bpf_map_lookup_elem(&timers, &key);
+}
+
+static __always_inline void start_timer(struct timer_elem *elem, __u64 ns)
+{
+	bpf_timer_init(&elem->timer, &timers, 1 /* CLOCK_MONOTONIC */);
+	bpf_timer_set_callback(&elem->timer, timer_callback);
+	bpf_timer_start(&elem->timer, ns, 0);
 }
 
 /* The callback runs in a soft interrupt. */
 SEC("?fentry/security_sb_statfs")
 int timer(void *ctx)
 {
-	struct timer_elem *elem;
-	int key = 0;
+	struct timer_elem *elem = our_timer();
 
-	if (bpf_get_current_pid_tgid() >> 32 != tgid)
-		return 0;
-	elem = bpf_map_lookup_elem(&timers, &key);
-	if (!elem)
-		return 0;
-	bpf_timer_init(&elem->timer, &timers, 1 /* CLOCK_MONOTONIC */);
-	bpf_timer_set_callback(&elem->timer, timer_callback);
-	bpf_timer_start(&elem->timer, 1000, 0);
+	if (elem)
+		start_timer(elem, 1000);
 	return 0;
 }
 
@@ -409,23 +422,16 @@ SEC("?fentry/security_sb_statfs")
 int watchdog(void *ctx)
 {
 	static bool asked;
-	struct timer_elem *elem;
-	int key = 0;
+	struct timer_elem *elem = our_timer();
 
-	if (bpf_get_current_pid_tgid() >> 32 != tgid)
-		return 0;
-	elem = bpf_map_lookup_elem(&timers, &key);
 	if (!elem)
 		return 0;
 	__sync_fetch_and_add(&hits, 1);
 	asked = !asked;
-	if (!asked) {
+	if (asked)
+		start_timer(elem, ANSWER_WITHIN_NS);
+	else
 		bpf_timer_cancel(&elem->timer);
-		return 0;
-	}
-	bpf_timer_init(&elem->timer, &timers, 1 /* CLOCK_MONOTONIC */);
-	bpf_timer_set_callback(&elem->timer, timer_callback);
-	bpf_timer_start(&elem->timer, ANSWER_WITHIN_NS, 0);
 	return 0;
 }
 

@@ -113,7 +113,7 @@ static void call_statfs(void)
 	pause_ms(50); /* timers and work items come a little later */
 }
 
-/* The answer comes, except when the program is armed. */
+/* The answer comes, except when the program is armed, and has to stop the timer. */
 static void ask_and_answer(void)
 {
 	struct statfs st;
@@ -122,6 +122,10 @@ static void ask_and_answer(void)
 	if (!skel->bss->armed)
 		statfs("/", &st);
 	pause_ms(500);
+	if (!skel->bss->armed && skel->bss->expired) {
+		fprintf(stderr, "crash: the answer has not stopped the timer\n");
+		exit(EXIT_SETUP);
+	}
 }
 
 static void call_uprobe_target(void)
