@@ -4,6 +4,8 @@
 #define __DESTRUCTIVE_HELPERS_H
 
 #include <bpf/btf.h>
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
 #include "test_progs.h"
 #include "cap_helpers.h"
 #include "destructive.skel.h"
@@ -77,6 +79,20 @@ static inline struct destructive *load_prog(const char *name, bool flag, struct 
 		return skel;
 	destructive__destroy(skel);
 	return NULL;
+}
+
+/* A software clock that does not tick yet. */
+static inline int open_clock(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = 1000000000,
+		.disabled = 1,
+	};
+
+	return syscall(__NR_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 /* How many values an enum of the running kernel has, or how many bytes another type. */

@@ -2,30 +2,18 @@
 /* What a file descriptor that is handed out allows without CAP_SYS_BOOT. */
 #include "destructive_helpers.h"
 #include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
-#include <sys/syscall.h>
 
 static __u64 watched[2];
 
-static int open_event(struct perf_event_attr *attr, struct bpf_program *prog)
+static void set_prog(int fd, struct bpf_program *prog)
 {
-	int fd = syscall(__NR_perf_event_open, attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-
 	if (fd >= 0)
 		ASSERT_OK(ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog)), "set_bpf");
-	return fd;
 }
 
 /* To enable it, to change its period, and to move it if it is a breakpoint. */
 static void test_perf_event(struct bpf_program *prog)
 {
-	struct perf_event_attr clock = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(clock),
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = 1000000000,
-		.disabled = 1,
-	};
 	struct perf_event_attr breakpoint = {
 		.type = PERF_TYPE_BREAKPOINT,
 		.size = sizeof(breakpoint),
@@ -38,8 +26,11 @@ static void test_perf_event(struct bpf_program *prog)
 	__u64 old_caps = 0, period = 2000000000;
 	int clock_fd, breakpoint_fd;
 
-	clock_fd = open_event(&clock, prog);
-	breakpoint_fd = open_event(&breakpoint, prog);
+	clock_fd = open_clock();
+	set_prog(clock_fd, prog);
+	breakpoint_fd = syscall(__NR_perf_event_open, &breakpoint, 0, -1, -1,
+				PERF_FLAG_FD_CLOEXEC);
+	set_prog(breakpoint_fd, prog);
 	if (!ASSERT_OK_FD(clock_fd, "open_clock") || !drop_sys_boot(&old_caps))
 		goto out;
 	ASSERT_OK(ioctl(clock_fd, PERF_EVENT_IOC_ENABLE, 0), "enable");

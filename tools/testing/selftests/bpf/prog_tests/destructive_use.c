@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Who may use a destructive program that somebody else has loaded. None of them makes a call. */
 #include "destructive_helpers.h"
-#include <linux/perf_event.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sched.h>
 #include "destructive_share.skel.h"
@@ -61,15 +59,7 @@ static int use_attach(struct bpf_program *prog, int fd)
 
 static int prepare_perf_event(struct bpf_program *prog)
 {
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = 1000000000,
-		.disabled = 1,
-	};
-
-	return syscall(__NR_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	return open_clock();
 }
 
 static int use_perf_event_ioctl(struct bpf_program *prog, int fd)
