@@ -65,8 +65,7 @@ int BPF_PROG(saturated, const char *text, size_t len)
 	if (bpf_strncmp(what, sizeof(PREFIX) - 1, PREFIX))
 		return 0;
 
-	bpf_pr_emerg("%s In task %s (pid %d)", what, task->comm, task->pid);
-	if (bpf_crash_kexec())
+	if (bpf_crash_kexec("%s In task %s (pid %d)", what, task->comm, task->pid))
 		bpf_panic("%s In task %s (pid %d)", what, task->comm, task->pid);
 	return 0;
 }

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import machine as vm
 
-# What the kernel says of a program that ends the machine.
-RE_ANNOUNCE = re.compile(
-    vm.PRINTK + r"BPF: (panic|crash dump|halt|restart|power off) on CPU (\d+) by program (\S+), id (\d+), "
-    r"tag ([0-9a-f]{16}), loaded by uid (\d+)\r?$", re.M)
+# What the kernel says of a program that ends the machine: the end, the program's name, id, tag and uid, the message.
+RE_REASON = re.compile(
+    vm.PRINTK + r"(?:Kernel panic - not syncing: )?BPF: (panic|crash_kexec|halt|restart|power_off) by program (\S+), "
+    r"id (\d+), tag ([0-9a-f]{16}), loaded by uid (\d+): (.*?)\r?$", re.M)
 # What the crash tool knows of its program.
 RE_IDENTITY = re.compile(r"^crash: program (\S+), id (\d+), tag ([0-9a-f]{16}), loaded by uid (\d+)$", re.M)
 # What test_progs says of a test or subtest, and at its end; the other programs say it without subtests.
@@ -22,6 +22,16 @@ RE_WATCHDOG = re.compile(r"WATCHDOG: .*? seconds\.\.\.\r?\n")
 
 class Failed(Exception):
     """A test failed, for the reason given."""
+
+
+def word(action):
+    """The kernel's name of an action of the crash tool."""
+    return action.replace("-", "_")
+
+
+def reasons(text, action=None):
+    """[(name, id, tag, uid), message] of each line that says how, by whom and why the machine ends."""
+    return [(found[1:5], found[5]) for found in RE_REASON.findall(text) if action in (None, found[0])]
 
 
 def check(condition, reason):

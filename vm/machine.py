@@ -41,6 +41,8 @@ ARCHES = {
         "machine": "q35",
         "cpu": {"tcg": "max", "kvm": "host"},
         "console": "ttyS0",
+        # Prints on the same line from the beginning, until the first console does.
+        "early": "earlycon=uart8250,io,0x3f8",
         "image": "arch/x86/boot/bzImage",
         # On a busy host the timer may be so late that the kernel takes it for broken, and panics at boot.
         "append": "no_timer_check",
@@ -73,7 +75,7 @@ PRINTK = r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
 RE_BANNER = re.compile(PRINTK + r"Linux version ", re.M)
 RE_PANIC = re.compile(PRINTK + r"Kernel panic - not syncing: (.*?)\r?$", re.M)
 RE_PANIC_END = re.compile(PRINTK + r"---\[ end Kernel panic - not syncing", re.M)
-RE_HALTED = re.compile(PRINTK + r"(?:reboot: System halted|BPF: halt on CPU \d+ by program )", re.M)
+RE_HALTED = re.compile(PRINTK + r"(?:reboot: System halted|BPF: halt by program )", re.M)
 RE_POWER_DOWN = re.compile(PRINTK + r"reboot: Power down", re.M)
 # The guest asks for an NMI by this line.
 RE_WANT_NMI = re.compile(PRINTK + r"crash: waiting for an NMI\r?$", re.M)
@@ -264,6 +266,9 @@ def judge(status, console, events, limit="", ticking=False, still=True, died="")
         return "lost", died
     if banners == 0:
         return "lost", "no kernel ever spoke on the console"
+    if banners > 1 and status == "again":
+        return ("restarted", "and came back") if shutdown == "guest-shutdown" \
+            else ("lost", f"it came back, but ended by {shutdown or 'nothing'}")
     if banners > 1:
         if not status.startswith("crash-kernel "):
             return "lost", f"{banners} kernels booted, but the crash kernel wrote no status"
@@ -325,7 +330,7 @@ class Machine:
 
     def __init__(self, kernel, initrd, name="vm", command="true", arch=None, accel="tcg",
                  memory=None, smp=2, append="", logs=None, limits=None, files=(), shell=False,
-                 device=(), on_tick=None, counters=False):
+                 device=(), on_tick=None, counters=False, consoles=(), comes_back=False):
         self.arch_name = arch or os.uname().machine
         if self.arch_name not in ARCHES:
             raise HarnessError(f"no QEMU machine is described for {self.arch_name}; "
@@ -338,6 +343,8 @@ class Machine:
         self.append, self.shell, self.device = append, shell, list(device)
         self.files, self.on_tick = list(files), on_tick
         self.counters = counters
+        self.consoles = list(consoles) or [self.arch["console"]]
+        self.comes_back = comes_back  # a machine that is reset boots again, and has to end itself then
         self.log = os.path.join(logs or os.path.join(BUILD, "logs"), f"vm-{KERNEL}" if KERNEL else "vm", name)
         factor = (TCG_FACTOR if accel == "tcg" else 1) * (DEBUG_FACTOR if KERNEL else 1)
         self.limits = {k: v * factor for k, v in LIMITS.items()}
@@ -349,7 +356,9 @@ class Machine:
 
     def cmdline(self):
         return " ".join(filter(None, [
-            f"console={self.arch['console']}", "panic=-1", "oops=panic", self.arch["append"],
+            *(f"console={name}" for name in self.consoles),
+            "" if self.arch["console"] in self.consoles else self.arch["early"],
+            "panic=-1", "oops=panic", self.arch["append"],
             self.arch["debug"] if KERNEL else "",
             # A busy host keeps a CPU of an emulated machine waiting for longer than the usual 21 s.
             "rcupdate.rcu_cpu_stall_timeout=100" if self.accel == "tcg" else "",
@@ -358,14 +367,20 @@ class Machine:
     def qemu_argv(self, initrd, qmp_fd="QMP"):
         arch = self.arch
         console = f"stdio,id=console,signal=off,logfile={self.path('console')}" \
-            if self.shell else f"file,id=console,path={self.path('console')}"
+            if self.shell else f"file,id=console,path={self.path('console')},mux=on"
+        # The runner reads the first one. Beside another one, a virtio console has a file of its own.
+        hvc = []
+        if "hvc0" in self.consoles and self.consoles == ["hvc0"]:
+            hvc = ["-device", "virtconsole,chardev=console"]
+        elif "hvc0" in self.consoles:
+            hvc = ["-chardev", f"file,id=hvc,path={self.path('hvc')}", "-device", "virtconsole,chardev=hvc"]
         return [
             arch["qemu"], "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", f"{arch['machine']},accel={self.accel}",
             "-cpu", arch["cpu"][self.accel], "-smp", str(self.smp), "-m", f"{self.memory}M",
             "-kernel", self.kernel, "-initrd", initrd, "-append", self.cmdline(),
             "-chardev", console, "-serial", "chardev:console",
-            "-device", "virtio-serial",
+            "-device", "virtio-serial", *hvc,
             "-chardev", f"file,id=status,path={self.path('status')}",
             "-device", "virtserialport,chardev=status,name=status",
             "-chardev", f"file,id=output,path={self.path('output')}",
@@ -374,7 +389,8 @@ class Machine:
             "-device", "virtserialport,chardev=dump,name=dump",
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
             # A machine whose memory is looked at stays there, at its end.
-            "-action", f"reboot=shutdown,shutdown={'pause' if self.counters else 'poweroff'},panic=none",
+            "-action", f"reboot={'reset' if self.comes_back else 'shutdown'},"
+            f"shutdown={'pause' if self.counters else 'poweroff'},panic=none",
             "-S", *arch["panic"], *self.device,
         ]
 
@@ -531,7 +547,7 @@ class Machine:
         start = last_change = last_sign = time.monotonic()
         size, spoken, booted, halted_at, limit = 0, 0, 0.0, None, ""
         nmis_due, nmis_asked = [], 0
-        settled, still, counters = None, False, []
+        settled, still, counters, reset = None, False, [], False
         eof = False
 
         # The machine is created stopped, so that no event can be missed.
@@ -565,7 +581,10 @@ class Machine:
                 break
             if halted_at and settled is None and now - halted_at > HALT_SETTLE:
                 settled = self.size("output")
-            if halted_at and now - max(halted_at, last_change) > HALT_GRACE:
+            if self.comes_back and halted_at and now - halted_at > HALT_GRACE and not reset:
+                reset = True
+                self.send_qmp("system_reset")
+            elif not self.comes_back and halted_at and now - max(halted_at, last_change) > HALT_GRACE:
                 # One CPU says that it halts, and another may be restarting the machine at that moment or
                 # starting the crash kernel. A machine whose programs go on has not halted.
                 still = self.stands_still()

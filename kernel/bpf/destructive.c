@@ -10,9 +10,8 @@
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/capability.h>
-#include <linux/console.h>
 #include <linux/cred.h>
-#include <linux/debug_locks.h>
+#include <linux/ctype.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
@@ -71,6 +70,9 @@ int bpf_destructive_check_load(struct bpf_verifier_env *env, u32 prog_flags)
 	}
 
 	env->prog->aux->destructive = true;
+	ratelimit_state_init(&env->prog->aux->emerg_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	ratelimit_set_flags(&env->prog->aux->emerg_limit, RATELIMIT_MSG_ON_RELEASE);
 	return 0;
 }
 
@@ -162,117 +164,129 @@ struct bpf_prog *bpf_destructive_check_use(struct bpf_prog *prog)
 	return ERR_PTR(-EPERM);
 }
 
-/* What destructive kfuncs are at work on this CPU. */
+/* What a destructive kfunc does on this CPU; a higher one may come in between. */
 enum {
-	AT_WORK_PRINTING = 1 << 0,	/* comes back soon */
-	AT_WORK_POWERING_OFF = 1 << 1,	/* puts it into motion, and comes back */
-	AT_WORK_ENDING = 1 << 2,	/* ends the machine, or finds that it cannot */
+	BPF_DESTRUCTIVE_PRINTING = 1,	/* comes back soon */
+	BPF_DESTRUCTIVE_POWERING_OFF,	/* puts it into motion, and comes back */
+	BPF_DESTRUCTIVE_ENDING,		/* ends the machine, or finds that it cannot */
 };
 
-static DEFINE_PER_CPU(unsigned int, bpf_destructive_at_work);
+static DEFINE_PER_CPU(unsigned int, bpf_destructive_active);
 
-/* Is this CPU ending the machine already, or passing that on to another one? */
-static bool ending_on_this_cpu(void)
-{
-	return panic_on_this_cpu() ||
-	       atomic_read(&panic_redirect_cpu) == raw_smp_processor_id();
-}
-
-/* Is a panic() on its way to another CPU? It came first, but panic_cpu is still free. */
-static bool panic_is_redirected(void)
-{
-	return atomic_read(&panic_redirect_cpu) != PANIC_CPU_INVALID;
-}
+struct bpf_destructive_call {
+	unsigned long irqflags;
+	unsigned int outer;
+};
 
 /*
- * Enter a destructive kfunc, with preemption disabled until it leaves.
+ * Begin a destructive kfunc, with interrupts off until it is over.
  *
  * Formatting, printk() and panic() run code that programs can be attached to.
- * Let the outermost call on a CPU finish and turn away whatever it sets off:
- * nesting would only be bounded by the number of programs, and the stack is
- * not. For the same reason stay out of a panic() that somebody else began.
- *
- * But a CPU that only prints can be told to end the machine, by an interrupt
- * for instance, and that must not be lost.
+ * Reject nested calls: each attached program could add a level, and the stack is
+ * finite. So nothing that can be traced is called before the mark is set, and
+ * the kfuncs themselves are notrace. For the same reason stay out of a panic()
+ * that is active on this CPU, or on its way to another one.
  */
-static bool bpf_destructive_enter(unsigned int what)
+static __always_inline bool bpf_destructive_begin(struct bpf_destructive_call *call,
+						  unsigned int what)
 {
-	unsigned int at_work;
-
-	if (ending_on_this_cpu())
-		return false;
-
-	preempt_disable_notrace();
-	at_work = this_cpu_read(bpf_destructive_at_work);
-	if (at_work < what) {
-		this_cpu_write(bpf_destructive_at_work, at_work | what);
+	raw_local_irq_save(call->irqflags);
+	call->outer = this_cpu_read(bpf_destructive_active);
+	if (call->outer < what &&
+	    atomic_read(&panic_cpu) != raw_smp_processor_id() &&
+	    atomic_read(&panic_redirect_cpu) == PANIC_CPU_INVALID) {
+		this_cpu_write(bpf_destructive_active, what);
+		if (!raw_irqs_disabled_flags(call->irqflags))
+			trace_hardirqs_off();
+		/* The interrupted code may hold the console lock, or one of the scheduler. */
+		printk_deferred_enter();
 		return true;
 	}
-	preempt_enable_notrace();
+	raw_local_irq_restore(call->irqflags);
 	return false;
 }
 
-/* For a kfunc that has printed, or that found that there is nothing it can do. */
-static void bpf_destructive_leave(unsigned int what)
+static __always_inline void bpf_destructive_finish(const struct bpf_destructive_call *call)
 {
-	this_cpu_and(bpf_destructive_at_work, ~what);
-	preempt_enable_notrace();
+	printk_deferred_exit();
+	if (!raw_irqs_disabled_flags(call->irqflags))
+		trace_hardirqs_on();
+	this_cpu_write(bpf_destructive_active, call->outer);
+	raw_local_irq_restore(call->irqflags);
 }
+
+/* A record of the kernel log has 1024 bytes, for who says it, too. */
+#define MESSAGE_MAX 800
+
+/* What a program says, and who it is. */
+struct bpf_destructive_message {
+	struct bpf_bprintf_data data;
+	const char *text;
+	int len;
+	char note[32];
+	char who[96];
+};
+
+/* The line that says how, by whom and why the machine ends, the same for all kfuncs. */
+#define REASON_FMT "BPF: %s by %s: %.*s%s"
+#define REASON_ARGS(action, msg) action, (msg)->who, (msg)->len, (msg)->text, (msg)->note
 
 static const char *prog_name(const struct bpf_prog_aux *aux)
 {
-	aux = aux->main_prog_aux;
 	return aux->name[0] ? aux->name : "(unnamed)";
 }
 
+/* What is not printable must not forge lines of the log. One newline at the end is dropped. */
+static int make_printable(char *text)
+{
+	char *p;
+
+	for (p = text; *p; p++) {
+		if (*p == '\n' && !p[1])
+			break;
+		if (!isascii(*p) || !isprint(*p))
+			*p = '?';
+	}
+	return p - text;
+}
+
 /*
- * Name the program that ends the machine. The caller may hold the console or a
- * runqueue lock, so only put the record into the log: what ends the machine
- * prints it, or takes it into the dump.
+ * Format a message into a per-CPU buffer, for message_done() to give back. The verifier
+ * has seen that @fmt is one for @size bytes of values. If the buffers are in use, or
+ * too small for what strings are in the values, take the first line of @fmt itself.
  */
-static void bpf_destructive_announce(const struct bpf_prog_aux *aux, const char *action)
+static int format_message(struct bpf_destructive_message *msg, const struct bpf_prog_aux *aux,
+			  const char *fmt, const void *args, u32 size)
 {
 	const struct bpf_prog *prog = aux->main_prog_aux->prog;
+	int err;
 
-	printk_deferred(KERN_EMERG "BPF: %s on CPU %d by program %s, id %u, tag %*phN, loaded by uid %u\n",
-			action, raw_smp_processor_id(), prog_name(aux),
-			prog->aux->id, (int)sizeof(prog->tag), prog->tag,
-			from_kuid(&init_user_ns, prog->aux->user->uid));
+	*msg = (struct bpf_destructive_message) {
+		.data = { .get_bin_args	= true, .get_buf = true },
+	};
+	scnprintf(msg->who, sizeof(msg->who), "program %s, id %u, tag %*phN, loaded by uid %u",
+		  prog_name(prog->aux), prog->aux->id, (int)sizeof(prog->tag), prog->tag,
+		  from_kuid(&init_user_ns, prog->aux->user->uid));
+
+	err = bpf_bprintf_prepare(fmt, strlen(fmt) + 1, args, size / 8, &msg->data);
+	if (err) {
+		msg->data = (struct bpf_bprintf_data) {};
+		msg->text = fmt;
+		msg->len = strcspn(fmt, "\n\v\f\r");
+		scnprintf(msg->note, sizeof(msg->note), " (not formatted, error %d)", err);
+	} else {
+		bstr_printf(msg->data.buf, MAX_BPRINTF_BUF, fmt, msg->data.bin_args);
+		msg->text = msg->data.buf;
+		msg->len = make_printable(msg->data.buf);
+	}
+	msg->len = min(msg->len, MESSAGE_MAX);
+	return err;
 }
 
-/*
- * End the machine by @action, on this CPU or on the one that came first. The
- * same claim as in panic() and crash_kexec() sees to it that these, and other
- * destructive kfuncs, do not interfere: they wait to be stopped, too.
- */
-static void __noreturn end_machine(void (*action)(void))
+static void message_done(struct bpf_destructive_message *msg)
 {
-	local_irq_disable();
-	if (!panic_try_start())
-		panic_smp_self_stop();
-
-	console_verbose();
-	bust_spinlocks(1);
-	smp_send_stop();
-	debug_locks_off();
-	printk_legacy_allow_panic_sync();
-	console_flush_on_panic(CONSOLE_FLUSH_PENDING);
-
-	action();
-	/* The platform cannot do it. */
-	machine_halt();
-	panic_smp_self_stop();
+	bpf_bprintf_cleanup(&msg->data);
 }
-
-static void halt_irq_work(struct irq_work *work)
-{
-	/* A panic() that came in between goes on as it is configured. */
-	if (!ending_on_this_cpu() && !panic_is_redirected())
-		end_machine(machine_halt);
-}
-
-/* One for each CPU: another one may be stuck and never get to it. */
-static DEFINE_PER_CPU(struct irq_work, halt_work) = IRQ_WORK_INIT_HARD(halt_irq_work);
 
 static void power_off_worker(struct work_struct *work)
 {
@@ -285,323 +299,301 @@ static void power_off_worker(struct work_struct *work)
 
 static DECLARE_WORK(power_off_work, power_off_worker);
 
+/* Not on this CPU: a task that never schedules may have it. */
 static void power_off_irq_worker(struct irq_work *work)
 {
-	schedule_work(&power_off_work);
+	queue_work(system_dfl_wq, &power_off_work);
 }
 
 static DEFINE_PER_CPU(struct irq_work, power_off_irq_work) = IRQ_WORK_INIT(power_off_irq_worker);
 
-/* A record of the kernel log has 1024 bytes, for the name of the program, too. */
-#define EMERG_LINE_SIZE 960
-
-/* Belongs to who has AT_WORK_PRINTING. */
-static DEFINE_PER_CPU(char [EMERG_LINE_SIZE], bpf_emerg_line);
-
-/* Format a message into a per-CPU buffer, for bpf_bprintf_cleanup() to give back. */
-static int format_message(const char *fmt, const void *args, u32 size,
-			  struct bpf_bprintf_data *data)
-{
-	int err;
-
-	if (size & 7 || size > MAX_BPRINTF_VARARGS * 8)
-		return -EINVAL;
-
-	err = bpf_bprintf_prepare(fmt, strlen(fmt) + 1, args, size / 8, data);
-	if (err)
-		return err;
-
-	bstr_printf(data->buf, MAX_BPRINTF_BUF, fmt, data->bin_args);
-	return 0;
-}
-
-/* Without the newline that many write out of habit. */
-static int message_len(const char *msg)
-{
-	int len = strnlen(msg, MAX_BPRINTF_BUF);
-
-	return len && msg[len - 1] == '\n' ? len - 1 : len;
-}
-
 __bpf_kfunc_start_defs();
 
 /**
- * bpf_vpanic() - Panic the kernel with a message of the program.
- * @fmt__str: Format of the message, a constant string. The conversions are
- *	those of bpf_trace_vprintk().
+ * bpf_vpanic() - Panic the kernel.
+ * @fmt__fmt: Format of the message that says why, a constant string. The conversions
+ *	are those of bpf_trace_vprintk().
  * @args: Array of the values for the conversions, an u64 each.
- * @len__sz: Size of @args in bytes, a multiple of 8 and at most 96.
+ * @len__szk: Size of @args in bytes, a constant multiple of 8.
  * @aux: The calling program, passed by the verifier.
  *
  * Programs call this through the bpf_panic() macro of bpf_helpers.h.
  *
- * Prints one line that names the calling program (name, id, tag, the uid of
- * its loader) and then panics with "BPF: " and the message. What follows is up
- * to the machine's configuration, as with any other panic(): a crash kernel
- * takes over when one is loaded, kmsg_dump and the panic notifiers run, and the
- * machine stops or restarts. Nothing is synced and user space is not asked.
+ * The panic line is "BPF: panic by program NAME, id ID, tag TAG, loaded by uid
+ * UID: " and the message. What follows is up to the machine's configuration, as
+ * with any other panic(): a crash kernel takes over when one is loaded, kmsg_dump
+ * and the panic notifiers run, and the machine stops or restarts. Nothing is synced
+ * and user space is not asked.
  *
- * The message never acts as a format for panic(), and what is not printable in
- * it is escaped as %pE does, so that it cannot forge lines of the console. One
- * newline at its end is dropped. What does not fit panic()'s buffer is cut off.
- * If the message cannot be formatted, because the format does not match @args
- * or the per-CPU format buffers are in use, the machine panics all the same,
- * with the unformatted @fmt__str and the error.
+ * Bytes of the message that are not printable ASCII are replaced by "?", one newline
+ * at its end is dropped, and what is longer than 800 bytes is cut off. If it cannot be
+ * formatted, because the values do not fit the per-CPU format buffers or these are in
+ * use, the machine panics all the same, with the first line of the unformatted
+ * @fmt__fmt.
  *
- * Where several CPUs call this at once, more than one may name its program and
- * the CPU, and one of them panics: the one with the message of the panic line,
- * and, where panic() prints one, the stack trace below it.
+ * Legacy consoles do not print before a crash kernel was started or the other CPUs
+ * are stopped, because the interrupted code may hold a lock of theirs.
  *
- * Context: Any, including NMI and hard interrupts. With a lock of the scheduler
- * or of a console held it is as good as panic() is there: the machine ends, a
- * crash kernel is started, and the message is in the log, but not all consoles
- * may show it. A CPU that loses against another one in NMI context waits
- * without having saved its registers for the dump.
+ * Context: Any, including NMI, and with any lock held. If there is no crash kernel,
+ * a legacy console whose driver waits for a lock that the interrupted code holds
+ * keeps the machine from restarting: it stands still, after kmsg_dump.
  *
- * Return: Normally not at all. It returns, having done nothing, on a CPU that
- * is in panic(), crash_kexec() or a kfunc that ends the machine already: the
- * program runs on a function or tracepoint of that very path, or in an interrupt
- * of it. On a CPU other than the panicking one the call does not return and the
- * CPU waits to be stopped, as in panic().
+ * Return: Normally not at all. It returns, having done nothing, if this CPU is in
+ * panic() or in a kfunc that ends the machine already, as when the program runs on
+ * a function or tracepoint of that very path, and while panic_force_cpu= sends a
+ * panic() to another CPU. On a CPU that comes second, behind one that panics or ends
+ * the machine, it does not return: that CPU stops, as in panic().
  */
-__bpf_kfunc void bpf_vpanic(const char *fmt__str, const void *args, u32 len__sz,
-			    struct bpf_prog_aux *aux)
+__bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 len__szk,
+				    struct bpf_prog_aux *aux)
 {
-	struct bpf_bprintf_data data = {
-		.get_bin_args	= true,
-		.get_buf	= true,
-	};
-	int err;
+	struct bpf_destructive_message msg;
+	struct bpf_destructive_call call;
 
-	if (!bpf_destructive_enter(AT_WORK_ENDING))
+	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
 		return;
 
-	err = format_message(fmt__str, args, len__sz, &data);
-	bpf_destructive_announce(aux, "panic");
-	if (err)
-		panic("BPF: %*pE (not formatted, error %d)",
-		      message_len(fmt__str), fmt__str, err);
-	panic("BPF: %*pE", message_len(data.buf), data.buf);
+	format_message(&msg, aux, fmt__fmt, args, len__szk);
+	panic(REASON_FMT, REASON_ARGS("panic", &msg));
 }
+
+#ifdef CONFIG_CRASH_DUMP
+/**
+ * bpf_vcrash_kexec() - Start the crash kernel, without a panic.
+ * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
+ * @args: Array of the values for the conversions, an u64 each.
+ * @len__szk: Size of @args in bytes, a constant multiple of 8.
+ * @aux: The calling program, passed by the verifier.
+ *
+ * Programs call this through the bpf_crash_kexec() macro of bpf_helpers.h.
+ *
+ * Adds a line to the log like the panic line of bpf_vpanic(), with "crash_kexec" in
+ * place of "panic", saves the registers of this place, stops the other CPUs and starts
+ * the crash kernel, which finds memory as it was. The panic notifiers and kmsg_dump do
+ * not run. Legacy consoles do not print the line: it is in the log of the dump. The
+ * settings panic=, panic_force_cpu= and crash_kexec_post_notifiers have no effect.
+ *
+ * Context: Any, including NMI, and with any lock held, as far as the platform's crash
+ * shutdown goes.
+ *
+ * Return: Not at all if the crash kernel was started. Otherwise the program goes on.
+ *
+ * * -ENOENT	- No crash kernel is loaded. Nothing is printed.
+ * * -EBUSY	- This or another CPU is ending the machine already, and nothing is
+ *		  printed; or the crash kernel is just being replaced, or not intact.
+ */
+__bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args, u32 len__szk,
+					 struct bpf_prog_aux *aux)
+{
+	struct bpf_destructive_message msg;
+	struct bpf_destructive_call call;
+	int ret = -EBUSY;
+
+	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
+		return ret;
+
+	if (!kexec_crash_loaded()) {
+		ret = -ENOENT;
+		goto finish;
+	}
+	if (!panic_try_start())
+		goto finish;
+
+	format_message(&msg, aux, fmt__fmt, args, len__szk);
+	pr_emerg(REASON_FMT "\n", REASON_ARGS("crash_kexec", &msg));
+	message_done(&msg);
+	/* As in panic(): s390 asks the other CPUs to stop then, before it makes them. */
+	oops_in_progress++;
+	__crash_kexec(NULL);
+	oops_in_progress--;
+	panic_reset();
+finish:
+	bpf_destructive_finish(&call);
+	return ret;
+}
+#endif
 
 /**
  * bpf_vpr_emerg() - Print a message of the program on the console.
- * @fmt__str: Format of the message, a constant string. The conversions are
- *	those of bpf_trace_vprintk().
+ * @fmt__fmt: Format of the message, as for bpf_vpanic().
  * @args: Array of the values for the conversions, an u64 each.
- * @len__sz: Size of @args in bytes, a multiple of 8 and at most 96.
+ * @len__szk: Size of @args in bytes, a constant multiple of 8.
  * @aux: The calling program, passed by the verifier.
  *
  * Programs call this through the bpf_pr_emerg() macro of bpf_helpers.h.
  *
  * Adds one line to the kernel log, at the level KERN_EMERG: "BPF: ", name and id
- * of the calling program and the message, which is escaped as by bpf_vpanic()
- * and cut off where it does not fit a record of the log. The consoles print it
- * as soon as that is safe, which may be after the program has returned. The
- * serial line of a busy machine is slow and the log of fixed size, so all
- * programs together get ten messages in five seconds; the first one after that
- * is preceded by a line that tells how many were too many.
+ * of the calling program and the message, with the bytes and the length as for
+ * bpf_vpanic(). The consoles print it as soon as that is safe, which may be after the
+ * program has returned. Each program gets ten messages in five seconds.
  *
- * Context: Any, including NMI and hard interrupts, and with any lock held.
+ * Context: Any, including NMI, and with any lock held.
  *
- * Return: The number of characters that went into the log, which is 0 while
- * another CPU panics, or an error. -EBUSY also tells of a destructive kfunc or a
- * panic() that the program runs inside of.
+ * Return: 0 if the line was added, or an error.
  *
- * * -EAGAIN	- There were too many messages lately.
- * * -EINVAL	- The format does not match @args.
+ * * -EAGAIN	- The program has printed too much lately.
  * * -ENOSPC	- The values do not fit the format buffers.
- * * -EBUSY	- The per-CPU format buffers are in use.
+ * * -EBUSY	- The format buffers of this CPU are in use, or it is in a destructive
+ *		  kfunc or a panic() already, or some CPU panics.
  */
-__bpf_kfunc int bpf_vpr_emerg(const char *fmt__str, const void *args, u32 len__sz,
-			      struct bpf_prog_aux *aux)
+__bpf_kfunc notrace int bpf_vpr_emerg(const char *fmt__fmt, const void *args, u32 len__szk,
+				      struct bpf_prog_aux *aux)
 {
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-	struct bpf_bprintf_data data = {
-		.get_bin_args	= true,
-		.get_buf	= true,
-	};
-	char *line;
-	int ret;
+	struct bpf_prog_aux *main = aux->main_prog_aux;
+	struct bpf_destructive_message msg;
+	struct bpf_destructive_call call;
+	int ret = -EBUSY;
 
-	if (!bpf_destructive_enter(AT_WORK_PRINTING))
-		return -EBUSY;
+	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_PRINTING))
+		return ret;
 
-	ret = format_message(fmt__str, args, len__sz, &data);
-	if (ret)
-		goto leave;
+	/* printk() drops what other CPUs say then. */
+	if (panic_in_progress())
+		goto finish;
 
 	ret = -EAGAIN;
-	if (!__ratelimit(&limit))
-		goto cleanup;
+	if (!__ratelimit(&main->emerg_limit))
+		goto finish;
 
-	/* Escaping makes it longer. A record that is too long loses its newline. */
-	line = this_cpu_ptr(bpf_emerg_line);
-	scnprintf(line, EMERG_LINE_SIZE, "%*pE", message_len(data.buf), data.buf);
-	ret = printk_deferred(KERN_EMERG "BPF: %s[%u]: %s\n", prog_name(aux),
-			      aux->main_prog_aux->id, line);
-cleanup:
-	bpf_bprintf_cleanup(&data);
-leave:
-	bpf_destructive_leave(AT_WORK_PRINTING);
+	ret = format_message(&msg, aux, fmt__fmt, args, len__szk);
+	if (ret)
+		goto finish;
+
+	pr_emerg("BPF: %s[%u]: %.*s\n", prog_name(main), main->id, msg.len, msg.text);
+	message_done(&msg);
+finish:
+	bpf_destructive_finish(&call);
 	return ret;
 }
 
 /**
- * bpf_halt() - Halt the machine.
+ * bpf_vhalt() - Halt the machine.
+ * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
+ * @args: Array of the values for the conversions, an u64 each.
+ * @len__szk: Size of @args in bytes, a constant multiple of 8.
  * @aux: The calling program, passed by the verifier.
  *
- * Prints one line that names the calling program, stops the other CPUs and halts
- * this one with machine_halt(). On x86 and most others it then stands still, with
- * its memory as it is, until somebody resets it or switches it off; some platforms
- * (hypervisors' guests, riscv) switch it off themselves. Nothing is synced, no
- * driver and no user space is asked.
+ * Programs call this through the bpf_halt() macro of bpf_helpers.h.
  *
- * Context: Any. In NMI context, which on x86 includes kprobes that are neither
- * on a function's entry nor optimized, it is deferred to a hard interrupt on the
- * same CPU, through irq_work; the program and what it interrupted go on until
- * then, and if interrupts stay off on this CPU it does not happen. Elsewhere
- * the same holds for locks as with bpf_vpanic(); on x86 the lock of the IO-APICs
- * must not be held on this CPU, either.
+ * Prints a line like the panic line of bpf_vpanic(), with "halt" in place of
+ * "panic", stops the other CPUs, calls kmsg_dump as panic() does, and then loops with
+ * interrupts off. No driver is asked and no device is touched, but for consoles and
+ * kmsg_dump. The machine stands still, with its memory as it is, until somebody
+ * resets it, switches it off, or a hardware watchdog does. On s390 it loads a
+ * disabled wait, which tells a hypervisor.
  *
- * Return: Normally not at all, except in NMI context. It returns, having done
- * nothing, on a CPU that is in panic(), crash_kexec() or another kfunc that ends
- * the machine, and on all CPUs while panic_force_cpu= sends a panic() to another
- * one. On a CPU that loses against another one it does not return.
+ * Legacy consoles are last, so that the machine also stands still if one waits for a
+ * lock that the interrupted code holds.
+ *
+ * Context: Any, including NMI, and with any lock held.
+ *
+ * Return: As bpf_vpanic().
  */
-__bpf_kfunc void bpf_halt(struct bpf_prog_aux *aux)
+__bpf_kfunc notrace void bpf_vhalt(const char *fmt__fmt, const void *args, u32 len__szk,
+				   struct bpf_prog_aux *aux)
 {
-	if (panic_is_redirected() || !bpf_destructive_enter(AT_WORK_ENDING))
+	struct bpf_destructive_message msg;
+	struct bpf_destructive_call call;
+
+	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
 		return;
 
-	if (!in_nmi()) {
-		bpf_destructive_announce(aux, "halt");
-		end_machine(machine_halt);
-	}
-
-	if (irq_work_queue(this_cpu_ptr(&halt_work)))
-		bpf_destructive_announce(aux, "halt");
-	bpf_destructive_leave(AT_WORK_ENDING);
+	format_message(&msg, aux, fmt__fmt, args, len__szk);
+	emergency_end(false, REASON_FMT, REASON_ARGS("halt", &msg));
 }
 
 /**
- * bpf_restart() - Restart the machine.
+ * bpf_vrestart() - Restart the machine.
+ * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
+ * @args: Array of the values for the conversions, an u64 each.
+ * @len__szk: Size of @args in bytes, a constant multiple of 8.
  * @aux: The calling program, passed by the verifier.
  *
- * Prints one line that names the calling program and restarts the machine the
- * way that sysrq-b does, with emergency_restart(). Nothing is synced, no driver
- * and no user space is asked. If the platform cannot restart, the machine halts.
+ * Programs call this through the bpf_restart() macro of bpf_helpers.h.
  *
- * Context: Any, including NMI and hard interrupts. With a lock of the scheduler
- * or of a console held the same holds as with bpf_vpanic(). As in panic(), x86
- * may register an NMI handler, under a lock, to stop the other CPUs: an NMI that
- * hits this CPU while it holds that lock must not call this.
+ * Prints a line like the panic line of bpf_vpanic(), with "restart" in place of
+ * "panic", stops the other CPUs, calls kmsg_dump as panic() does, and restarts the
+ * machine the way that sysrq-b does, with emergency_restart(). Nothing is synced, no
+ * driver and no user space is asked. Legacy consoles do not print the line, because
+ * the interrupted code may hold a lock of theirs: it is in what kmsg_dump keeps. If
+ * the platform cannot restart, the machine halts as with bpf_vhalt().
  *
- * Return: Normally not at all. It returns, having done nothing, on a CPU that is
- * in panic(), crash_kexec() or another kfunc that ends the machine, and on all CPUs
- * while panic_force_cpu= sends a panic() to another one. On a CPU that loses against
- * another one it does not return.
+ * Context: As bpf_vhalt(). As in panic(), x86 may register an NMI handler, under a
+ * lock, to stop CPUs that take no interrupts: an NMI that hits this CPU while it holds
+ * that lock must not call this.
+ *
+ * Return: As bpf_vpanic().
  */
-__bpf_kfunc void bpf_restart(struct bpf_prog_aux *aux)
+__bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u32 len__szk,
+				      struct bpf_prog_aux *aux)
 {
-	if (panic_is_redirected() || !bpf_destructive_enter(AT_WORK_ENDING))
+	struct bpf_destructive_message msg;
+	struct bpf_destructive_call call;
+
+	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
 		return;
 
-	bpf_destructive_announce(aux, "restart");
-	end_machine(emergency_restart);
+	format_message(&msg, aux, fmt__fmt, args, len__szk);
+	emergency_end(true, REASON_FMT, REASON_ARGS("restart", &msg));
 }
 
 /**
- * bpf_power_off() - Switch the machine off.
+ * bpf_vpower_off() - Switch the machine off.
+ * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
+ * @args: Array of the values for the conversions, an u64 each.
+ * @len__szk: Size of @args in bytes, a constant multiple of 8.
  * @aux: The calling program, passed by the verifier.
  *
- * Adds one line to the log that names the calling program, and has the kernel
- * power the machine off the way that sysrq-o does: drivers are shut down, but
- * nothing is synced and user space is not asked. Firmware and drivers have to
- * sleep for that, so it is always deferred, through irq_work and a workqueue,
- * and does not happen on a machine that schedules no more. If the platform
- * cannot power off, the machine halts.
+ * Programs call this through the bpf_power_off() macro of bpf_helpers.h.
  *
- * Context: Any, including NMI and hard interrupts, and with any lock held.
+ * Adds a line to the log like the panic line of bpf_vpanic(), with "power_off" in
+ * place of "panic", and has the kernel power the machine off as sysrq-o does: drivers
+ * are shut down, but nothing is synced and user space is not asked. Firmware and
+ * drivers have to sleep for that, so it is always deferred, by an interrupt of this CPU
+ * to a worker on any CPU. The worker goes on on the boot CPU, and the machine stays up
+ * if that one does not schedule. If the platform cannot power off, the machine halts.
+ *
+ * Context: Any, including NMI, and with any lock held.
  *
  * Return:
  * * 0		- It is on its way; the program goes on.
  * * -EBUSY	- It was on its way already, or this CPU is ending the machine.
  */
-__bpf_kfunc int bpf_power_off(struct bpf_prog_aux *aux)
+__bpf_kfunc notrace int bpf_vpower_off(const char *fmt__fmt, const void *args, u32 len__szk,
+				       struct bpf_prog_aux *aux)
 {
 	static atomic_t under_way;
+	struct bpf_destructive_message msg;
+	struct bpf_destructive_call call;
 	int ret = -EBUSY;
 
-	if (!bpf_destructive_enter(AT_WORK_POWERING_OFF))
+	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_POWERING_OFF))
 		return ret;
 
 	if (!atomic_xchg(&under_way, 1)) {
-		bpf_destructive_announce(aux, "power off");
+		format_message(&msg, aux, fmt__fmt, args, len__szk);
+		pr_emerg(REASON_FMT "\n", REASON_ARGS("power_off", &msg));
+		message_done(&msg);
 		ret = 0;
 	}
-	/* On this CPU in any case: the one that came first may be stuck. */
+	/* On this CPU in any case: the one that came first may take no interrupts. */
 	irq_work_queue(this_cpu_ptr(&power_off_irq_work));
-	bpf_destructive_leave(AT_WORK_POWERING_OFF);
+	bpf_destructive_finish(&call);
 	return ret;
 }
-
-#ifdef CONFIG_CRASH_DUMP
-/**
- * bpf_crash_kexec() - Start the crash kernel, without a panic.
- * @aux: The calling program, passed by the verifier.
- *
- * Adds one line to the log that names the calling program, saves the registers
- * of this place, stops the other CPUs and starts the crash kernel, which finds
- * memory as it was. The panic notifiers and kmsg_dump do not run, and the line
- * is not printed first: it is in the log of the dump. The settings panic=,
- * panic_force_cpu= and crash_kexec_post_notifiers have no effect.
- *
- * Context: Any, including NMI and hard interrupts, and with locks held, as far
- * as the platform's crash shutdown goes.
- *
- * Return: Not at all if the crash kernel was started. Otherwise there is none,
- * or it cannot be used now, and the program goes on. -EBUSY also tells that
- * kexec is at work, loading a kernel for instance; the line is in the log all
- * the same, and a CPU that panics in the moment before the return has stopped.
- *
- * * -ENOENT	- No crash kernel is loaded.
- * * -EBUSY	- This or another CPU is ending the machine already.
- */
-__bpf_kfunc int bpf_crash_kexec(struct bpf_prog_aux *aux)
-{
-	unsigned long flags;
-
-	if (!kexec_crash_loaded())
-		return -ENOENT;
-	/* No interrupt, but for an NMI, shall find this CPU busy with what then fails. */
-	local_irq_save(flags);
-	if (panic_in_progress() || panic_is_redirected() ||
-	    !bpf_destructive_enter(AT_WORK_ENDING))
-		goto out;
-
-	bpf_destructive_announce(aux, "crash dump");
-	crash_kexec(NULL);
-	bpf_destructive_leave(AT_WORK_ENDING);
-out:
-	local_irq_restore(flags);
-	return -EBUSY;
-}
-#endif
 
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(destructive_kfunc_ids)
-BTF_ID_FLAGS(func, bpf_vpanic, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
-BTF_ID_FLAGS(func, bpf_vpr_emerg, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
-BTF_ID_FLAGS(func, bpf_halt, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
-BTF_ID_FLAGS(func, bpf_restart, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
-BTF_ID_FLAGS(func, bpf_power_off, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
 #ifdef CONFIG_CRASH_DUMP
 BTF_ID_FLAGS(func, crash_kexec, KF_DESTRUCTIVE)
-BTF_ID_FLAGS(func, bpf_crash_kexec, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS)
+BTF_ID_FLAGS(func, bpf_vcrash_kexec, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS | KF_SPINLOCK_SAFE)
 #endif
+BTF_ID_FLAGS(func, bpf_vpanic, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS | KF_SPINLOCK_SAFE)
+BTF_ID_FLAGS(func, bpf_vpr_emerg, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS | KF_SPINLOCK_SAFE)
+BTF_ID_FLAGS(func, bpf_vhalt, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS | KF_SPINLOCK_SAFE)
+BTF_ID_FLAGS(func, bpf_vrestart, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS | KF_SPINLOCK_SAFE)
+BTF_ID_FLAGS(func, bpf_vpower_off, KF_DESTRUCTIVE | KF_IMPLICIT_ARGS | KF_SPINLOCK_SAFE)
 BTF_KFUNCS_END(destructive_kfunc_ids)
 
 static const struct btf_kfunc_id_set destructive_kfunc_set = {

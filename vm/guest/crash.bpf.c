@@ -31,6 +31,11 @@ const volatile char hostile[] = "\n\033[2J<0>[    0.000000] Kernel panic - not s
 /* A string that nearly fills the 512 bytes for values; set by user space. */
 char x450[450 + 1];
 
+/* The one whose action comes first, the others a little later; -1 for no order. */
+const volatile int first = -1;
+/* Wait until crash_kexec() has claimed the panic on another CPU. */
+const volatile bool behind_claim;
+
 bool armed;
 __u64 hits;
 struct crash_counters counters;
@@ -40,6 +45,11 @@ volatile __u32 arrived;
 int result;
 /* Of bpf_pr_emerg() inside another program's call. */
 int nested_result;
+/* The port's lock is held by another CPU, or crash_kexec() has claimed the panic there. */
+volatile bool holding, held, claimed;
+__u32 held_cpu;
+/* Of a program beside many others: how often it has called, and was told -EBUSY. */
+__u64 nested_calls, nested_refused;
 /* How often the timer has fired. */
 __u64 expired;
 /* Of the flood: how many messages went out, how many were too many. */
@@ -68,9 +78,9 @@ static __always_inline void record(void)
 
 static int flood(__u32 i, void *ctx)
 {
-	int ret = bpf_pr_emerg("%s flood %u", (void *)token, i);
+	int ret = bpf_pr_emerg("%s flood %u", (char *)token, i);
 
-	if (ret > 0)
+	if (!ret)
 		printed++;
 	else if (ret == -11 /* EAGAIN */)
 		limited++;
@@ -79,79 +89,85 @@ static int flood(__u32 i, void *ctx)
 	return 0;
 }
 
-/* The same message by either kfunc; what bpf_panic() returns says nothing. */
-#define SAY(fmt, args...) \
-	(what == ACTION_PANIC ? ({ bpf_panic(fmt, ##args); 0; }) : bpf_pr_emerg(fmt, ##args))
-#define VSAY(fmt, args, size) \
-	(what == ACTION_PANIC ? ({ bpf_vpanic(fmt, args, size); 0; }) : bpf_vpr_emerg(fmt, args, size))
+/* The same message by each kfunc; what comes back from one that does not return says nothing. */
+#define SAY(fmt, args...)						\
+	({								\
+		switch (what) {						\
+		case ACTION_PANIC:					\
+			bpf_panic(fmt, ##args);				\
+			break;						\
+		case ACTION_CRASH_KEXEC:				\
+			result = bpf_crash_kexec(fmt, ##args);		\
+			break;						\
+		case ACTION_HALT:					\
+			bpf_halt(fmt, ##args);				\
+			break;						\
+		case ACTION_RESTART:					\
+			bpf_restart(fmt, ##args);			\
+			break;						\
+		case ACTION_POWER_OFF:					\
+			result = bpf_power_off(fmt, ##args);		\
+			break;						\
+		default:						\
+			result = bpf_pr_emerg(fmt, ##args);		\
+			break;						\
+		}							\
+	})
 
 #define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X512 X64 X64 X64 X64 X64 X64 X64 X64
 
-static __always_inline int say(enum crash_action what)
+static __always_inline void say(enum crash_action what)
 {
-	/* one more than there can be */
-	__u64 values[13] = {};
-
 	switch (message) {
 	case MESSAGE_HOSTILE:
-		return SAY("%s%s", (void *)token, (void *)hostile);
+		SAY("%s%s", (char *)token, (char *)hostile);
+		break;
 	case MESSAGE_LONG:
 		/* the values can fill 512 bytes, a width takes as many as it wants */
-		if (what == ACTION_PANIC)
-			bpf_panic("%s %02000d", (void *)token, 7);
-		return bpf_pr_emerg("%s %0900d %s", (void *)token, 7, (void *)hostile);
-	case MESSAGE_UNFORMATTED:
-		/* one conversion more than there are values */
-		return SAY("unformatted %s %d %d", (void *)token, 1);
+		SAY("%s %02000d %s", (char *)token, 7, (char *)hostile);
+		break;
 	case MESSAGE_EMPTY:
-		return SAY("");
+		SAY("%s", "");
+		break;
 	case MESSAGE_NEWLINE:
-		return SAY("%s\n", (void *)token);
+		SAY("%s\n", (char *)token);
+		break;
+	case MESSAGE_TWO_LINES:
+		SAY("%s\n%s\n\n", (char *)token, (char *)token);
+		break;
 	case MESSAGE_BAD_POINTER:
-		return SAY("%s %s %pks", (void *)token, (void *)1, (void *)-4096);
-	case MESSAGE_ODD_SIZE:
-		/* enough for the one value, and half of another one */
-		return VSAY("odd size %d", values, 12);
-	case MESSAGE_TOO_MANY:
-		return VSAY("too many %d", values, sizeof(values));
+		SAY("%s %s %pks", (char *)token, (char *)1, (void *)-4096);
+		break;
 	case MESSAGE_ONE_BYTE:
-		return SAY("!");
+		SAY("!");
+		break;
 	case MESSAGE_PERCENT:
-		return SAY("100%% of %s%%", (void *)token);
-	case MESSAGE_LONE_PERCENT:
-		return VSAY("lone %", values, 8);
-	case MESSAGE_PERCENT_N:
-		return VSAY("writes %n", values, 8);
-	case MESSAGE_CONTROL:
-		/* in the format itself: bytes that are no text */
-		return SAY("\033[2J\001\007\233 %s", (void *)token);
+		SAY("100%% of %s%%", (char *)token);
+		break;
 	case MESSAGE_LONG_FORMAT:
-		/* and not formatted, for want of a value: the fallback has to cut, too */
-		return VSAY(X512 X512 X512 " %d", values, 0);
+		SAY(X512 X512 X512);
+		break;
 	case MESSAGE_LONG_VALUES:
 		/* four strings of 450 bytes do not fit the buffer for values */
-		return SAY("%s %s %s %s", (void *)x450, (void *)x450, (void *)x450, (void *)x450);
+		SAY("%s %s\n%s %s", x450, x450, x450, x450);
+		break;
 	case MESSAGE_FULL_VALUES:
 		/* the second string is cut where they end, and nothing is left for what follows */
-		return SAY("%s %s %pB %d", (void *)x450, (void *)x450, (void *)1, 7);
+		SAY("%s %s %pB %d", x450, x450, (void *)1, 7);
+		break;
 	case MESSAGE_NULL_POINTER:
-		return SAY("%s <%s> %px", (void *)token, (void *)0, (void *)0);
+		SAY("%s <%s> %px", (char *)token, (char *)0, (void *)0);
+		break;
 	case MESSAGE_BAD_SYMBOL:
 		/* pointers that are printed in other ways: a symbol, an address, user memory, a hash */
-		return SAY("%s %pB <%pI4> <%pus> %p", (void *)token, (void *)1, (void *)1, (void *)-4096,
-			   (void *)-22);
-	case MESSAGE_MORE_VALUES:
-		return SAY("%s %d", (void *)token, 1, 2, 3);
-	case MESSAGE_OTHER_VALUES:
-		/* a number for a string and a string for a number */
-		return SAY("%s <%s> %s", (void *)token, 42, -1L);
+		SAY("%s %pB <%pI4> <%pus> %p", (char *)token, (void *)1, (void *)1, (void *)-4096,
+		    (void *)-22);
+		break;
 	default:
+		SAY("%s", (char *)token);
 		break;
 	}
-	if (what == ACTION_PANIC)
-		bpf_panic("%s", (void *)token);
-	return bpf_pr_emerg("%s%s", (void *)token, (void *)hostile);
 }
 
 struct wait {
@@ -167,46 +183,54 @@ static int all_arrived(__u32 i, void *ctx)
 	return arrived == (1U << mixed) - 1 || bpf_ktime_get_ns() > wait->until;
 }
 
+static int is_over(__u32 i, void *ctx)
+{
+	struct wait *wait = ctx;
+
+	return bpf_ktime_get_ns() > wait->until;
+}
+
+static __always_inline void spin_ns(__u64 ns)
+{
+	struct wait wait = { .until = bpf_ktime_get_ns() + ns };
+
+	bpf_loop(BPF_MAX_LOOPS, is_over, &wait, 0);
+}
+
+static int is_claimed(__u32 i, void *ctx)
+{
+	struct wait *wait = ctx;
+
+	return claimed || bpf_ktime_get_ns() > wait->until;
+}
+
 /* With a mix, wait for the other CPUs, but not for ever, and go by the CPU that this is. */
 static __always_inline enum crash_action choose(void)
 {
 	struct wait wait = { .until = bpf_ktime_get_ns() + 3000000000 };
 	__u32 cpu = bpf_get_smp_processor_id() % MIX_CPUS;
 
+	if (behind_claim)
+		bpf_loop(BPF_MAX_LOOPS, is_claimed, &wait, 0);
 	if (!mixed)
 		return action;
+	if (mix[cpu] == ACTION_NONE)
+		return ACTION_NONE;
 	__sync_fetch_and_or(&arrived, 1U << cpu);
 	bpf_loop(BPF_MAX_LOOPS, all_arrived, &wait, 0);
+	if (first >= 0 && cpu != first)
+		spin_ns(30000000);
 	return mix[cpu];
 }
 
 static __always_inline void crash_now(void)
 {
-	switch (choose()) {
-	case ACTION_PANIC:
-		say(ACTION_PANIC);
-		break;
-	case ACTION_CRASH_KEXEC:
-		result = bpf_crash_kexec();
-		break;
-	case ACTION_EMERG:
-		result = say(ACTION_EMERG);
-		break;
-	case ACTION_FLOOD:
+	enum crash_action what = choose();
+
+	if (what == ACTION_FLOOD)
 		bpf_loop(10000, flood, NULL, 0);
-		break;
-	case ACTION_HALT:
-		bpf_halt();
-		break;
-	case ACTION_RESTART:
-		bpf_restart();
-		break;
-	case ACTION_POWER_OFF:
-		result = bpf_power_off();
-		break;
-	default:
-		break;
-	}
+	else if (what != ACTION_NONE)
+		say(what);
 }
 
 static __always_inline int crash(void)
@@ -370,6 +394,145 @@ int console_write(void *ctx)
 	return crash();
 }
 
+/* The lock of a virtio console's port is held, and interrupts are off. */
+SEC("?fentry/virtqueue_add_outbuf")
+int port_lock(void *ctx)
+{
+	return crash_if_ours();
+}
+
+SEC("?fentry/virtqueue_add_outbuf")
+int port_lock_printk(void *ctx)
+{
+	return crash_if_ours();
+}
+
+static int spin_more(__u32 i, void *ctx)
+{
+	struct wait *wait = ctx;
+
+	bpf_loop(BPF_MAX_LOOPS, is_over, wait, 0);
+	return bpf_ktime_get_ns() > wait->until;
+}
+
+/* Keep it for longer than anybody would wait. */
+SEC("?fentry/virtqueue_add_outbuf")
+int hold_port_lock(void *ctx)
+{
+	struct wait wait = { .until = bpf_ktime_get_ns() + 60000000000 };
+
+	if (!holding || held || bpf_get_current_pid_tgid() >> 32 != tgid)
+		return 0;
+	held_cpu = bpf_get_smp_processor_id();
+	held = true;
+	bpf_loop(1000, spin_more, &wait, 0);
+	return 0;
+}
+
+/* The same for the serial console, by whatever thread prints there. */
+SEC("?fentry/serial8250_console_write")
+int hold_serial_lock(void *ctx)
+{
+	struct wait wait = { .until = bpf_ktime_get_ns() + 60000000000 };
+
+	if (!holding || held)
+		return 0;
+	held_cpu = bpf_get_smp_processor_id();
+	held = true;
+	bpf_loop(1000, spin_more, &wait, 0);
+	return 0;
+}
+
+/* The lock of the console is held, and its driver is about to print. */
+SEC("?fentry/vt_console_print")
+int vt_print(void *ctx)
+{
+	return crash_if_ours();
+}
+
+/* crash_kexec() without a crash kernel, which takes its time before it gives up. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(give_up, struct pt_regs *regs, long id)
+{
+	if (armed && bpf_get_current_pid_tgid() >> 32 == tgid && !bpf_get_smp_processor_id() && !claimed)
+		crash_kexec(regs);
+	return 0;
+}
+
+SEC("?fentry/__crash_kexec")
+int slow_kexec(void *ctx)
+{
+	if (armed && !bpf_get_smp_processor_id()) {
+		claimed = true;
+		spin_ns(5000000);
+	}
+	return 0;
+}
+
+/* Others say so much that nothing is left of a limit that all share. */
+SEC("?tp_btf/sys_enter")
+int chatty(void *ctx)
+{
+	if (armed)
+		bpf_pr_emerg("chatty");
+	return 0;
+}
+
+/* On any of the functions that the kfuncs call. */
+SEC("?fentry")
+int crowd(void *ctx)
+{
+	if (!armed || bpf_get_current_pid_tgid() >> 32 != tgid)
+		return 0;
+	__sync_fetch_and_add(&nested_calls, 1);
+	if (bpf_pr_emerg("one of a crowd") == -16 /* EBUSY */)
+		__sync_fetch_and_add(&nested_refused, 1);
+	return 0;
+}
+
+/*
+ * The buffers for formats are three deep. The first one is taken where statfs(2) is
+ * called, and each of the others inside of it, on a function that is called then.
+ */
+static char scratch[16];
+static const char from[] = "something";
+
+SEC("?fentry/security_sb_statfs")
+int take_buffer(void *ctx)
+{
+	if (armed && bpf_get_current_pid_tgid() >> 32 == tgid)
+		BPF_SNPRINTF(scratch, sizeof(scratch), "%s", from);
+	return 0;
+}
+
+SEC("?fentry/strncpy_from_kernel_nofault")
+int take_buffer_2(void *ctx)
+{
+	if (armed && bpf_get_current_pid_tgid() >> 32 == tgid)
+		BPF_SNPRINTF(scratch, sizeof(scratch), "%s", from);
+	return 0;
+}
+
+SEC("?fentry/strncpy_from_kernel_nofault")
+int take_buffer_3(void *ctx)
+{
+	if (armed && bpf_get_current_pid_tgid() >> 32 == tgid)
+		BPF_SNPRINTF(scratch, sizeof(scratch), "%s", from);
+	return 0;
+}
+
+SEC("?fentry/strncpy_from_kernel_nofault")
+int no_buffer(void *ctx)
+{
+	/* not where it is called for nobody else's buffer */
+	if (!armed || bpf_get_current_pid_tgid() >> 32 != tgid)
+		return 0;
+	__sync_fetch_and_add(&counters.called, 1);
+	crash_now();
+	__sync_fetch_and_add(&counters.returned, 1);
+	return 0;
+}
+
 struct timer_elem {
 	struct bpf_timer timer;
 };
@@ -511,6 +674,6 @@ SEC("?fentry/bpf_bprintf_prepare")
 int nested_power_off(void *ctx)
 {
 	if (armed)
-		nested_result = bpf_power_off();
+		nested_result = bpf_power_off("nested");
 	return 0;
 }

@@ -45,24 +45,17 @@ static const char *const messages[] = {
 	[MESSAGE_TOKEN] = "token",
 	[MESSAGE_HOSTILE] = "hostile",
 	[MESSAGE_LONG] = "long",
-	[MESSAGE_UNFORMATTED] = "unformatted",
 	[MESSAGE_EMPTY] = "empty",
 	[MESSAGE_NEWLINE] = "newline",
+	[MESSAGE_TWO_LINES] = "two-lines",
 	[MESSAGE_BAD_POINTER] = "bad-pointer",
-	[MESSAGE_ODD_SIZE] = "odd-size",
-	[MESSAGE_TOO_MANY] = "too-many",
 	[MESSAGE_ONE_BYTE] = "one-byte",
 	[MESSAGE_PERCENT] = "percent",
-	[MESSAGE_LONE_PERCENT] = "lone-percent",
-	[MESSAGE_PERCENT_N] = "percent-n",
-	[MESSAGE_CONTROL] = "control",
 	[MESSAGE_LONG_FORMAT] = "long-format",
 	[MESSAGE_LONG_VALUES] = "long-values",
 	[MESSAGE_FULL_VALUES] = "full-values",
 	[MESSAGE_NULL_POINTER] = "null-pointer",
 	[MESSAGE_BAD_SYMBOL] = "bad-symbol",
-	[MESSAGE_MORE_VALUES] = "more-values",
-	[MESSAGE_OTHER_VALUES] = "other-values",
 };
 
 static const char *const actions[] = {
@@ -76,9 +69,24 @@ static const char *const actions[] = {
 	[ACTION_NONE] = "none",
 };
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/* What the kfuncs call, on which other programs can be, and what the program itself does not call. */
+static const char *const crowded[] = {
+	"__printk_deferred_enter", "__printk_deferred_exit", "__wake_up_klogd", "_printk", "bpf_bprintf_cleanup",
+	"bpf_bprintf_prepare", "bpf_put_buffers", "bpf_try_get_buffers", "console_verbose",
+	"defer_console_output", "from_kuid", "irq_work_queue", "kexec_crash_loaded",
+	"map_id_up", "nbcon_get_default_prio", "nbcon_kthreads_wake", "panic_in_progress", "panic_on_other_cpu",
+	"panic_on_this_cpu", "panic_reset", "panic_try_start", "prb_commit", "prb_final_commit", "prb_reserve",
+	"printk_parse_prefix", "printk_sprint",
+	"vprintk", "vprintk_default", "vprintk_emit", "vprintk_store",
+};
 
-static struct crash *skel;
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/* The skeleton has no volatile. */
+#define LOOK_AT(flag) (*(volatile bool *)&(flag))
+#define CROWD 38
+#define MAX_WITH 4
+
+static struct crash *skel, *crowd[CROWD];
 static int iter_fd = -1;
 
 __attribute__((noinline)) int uprobe_target(int n)
@@ -167,6 +175,12 @@ static void wait_for_nmi(void)
 static void print_something(void)
 {
 	write_file("/dev/kmsg", "crash: something for the console\n");
+	pause_ms(500);
+}
+
+static void write_to_port(void)
+{
+	write_file("/dev/hvc0", "crash: something for the port\n");
 	pause_ms(500);
 }
 
@@ -265,6 +279,10 @@ static const struct target targets[] = {
 	{ "sched_switch", call_statfs, false },
 	{ "console", print_something, false },
 	{ "console_write", print_something, false },
+	{ "port_lock", write_to_port, false },
+	{ "port_lock_printk", print_something, false },
+	{ "vt_print", print_something, false },
+	{ "no_buffer", call_statfs, true },
 	{ "timer", call_statfs, false },
 	{ "watchdog", ask_and_answer, false },
 	{ "workqueue", call_statfs, false },
@@ -299,7 +317,8 @@ static void print_names(FILE *to, const char *what, const char *const *names, si
 	fprintf(to, "\n");
 }
 
-static int attach_perf_event(struct bpf_program *prog)
+/* Of this process, or of a CPU if that is not negative. */
+static int attach_perf_event(struct bpf_program *prog, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -310,18 +329,18 @@ static int attach_perf_event(struct bpf_program *prog)
 	};
 	int fd;
 
-	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = syscall(SYS_perf_event_open, &attr, cpu < 0 ? 0 : -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	return bpf_program__attach_perf_event(prog, fd) ? 0 : -errno;
 }
 
-static int attach(struct bpf_program *prog)
+static int attach(struct bpf_program *prog, int cpu)
 {
 	struct bpf_link *link;
 
 	if (bpf_program__type(prog) == BPF_PROG_TYPE_PERF_EVENT)
-		return attach_perf_event(prog);
+		return attach_perf_event(prog, cpu);
 
 	link = bpf_program__attach(prog);
 	if (!link)
@@ -343,18 +362,68 @@ struct plan {
 	const struct via *via;
 	const char *on;
 	const char *token;
-	const char *nested;
+	const char *with[MAX_WITH]; /* programs beside it */
+	int withs;
 	int action;
 	int message;
 	int mix[MIX_CPUS];
 	int mixed;
+	int first;
+	int stuck; /* a CPU that goes round in a loop of the kernel, or -1 */
+	bool behind_claim;
+	bool busy;
+	bool crowd;
 	bool control;
 	bool race;
 };
 
+/* The same program on function after function, and on all of them once more. */
+static int load_crowd(const struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; n < CROWD && i < 2 * ARRAY_SIZE(crowded); i++) {
+		const char *name = crowded[i % ARRAY_SIZE(crowded)];
+		struct crash *one = crash__open();
+		bool good;
+
+		if (!one)
+			return -errno;
+		/* a compiler may have inlined it */
+		good = !bpf_program__set_attach_target(one->progs.crowd, 0, name);
+		one->rodata->tgid = getpid();
+		make_destructive(one->progs.crowd);
+		good = good && !crash__load(one) && bpf_program__attach(one->progs.crowd);
+		if (good)
+			crowd[n++] = one;
+		else
+			crash__destroy(one);
+	}
+	printf("crash: a crowd of %zu for %s\n", n, plan->target->name);
+	return n == CROWD ? 0 : -ENOENT;
+}
+
+static void arm_crowd(bool armed)
+{
+	for (size_t i = 0; i < CROWD && crowd[i]; i++)
+		crowd[i]->bss->armed = armed;
+}
+
+static void report_crowd(void)
+{
+	unsigned long long calls = 0, refused = 0;
+
+	for (size_t i = 0; i < CROWD && crowd[i]; i++) {
+		calls += crowd[i]->bss->nested_calls;
+		refused += crowd[i]->bss->nested_refused;
+	}
+	if (crowd[0])
+		printf("crash: the crowd has called %llu times, and was refused %llu times\n", calls, refused);
+}
+
 static int load_and_attach(const struct plan *plan)
 {
-	struct bpf_program *prog, *nested = NULL;
+	struct bpf_program *prog, *with[MAX_WITH];
 	int err;
 
 	skel = crash__open();
@@ -370,8 +439,10 @@ static int load_and_attach(const struct plan *plan)
 	skel->rodata->tgid = getpid();
 	snprintf((char *)skel->rodata->token, TOKEN_LEN, "%s", plan->token);
 	skel->rodata->mixed = plan->mixed;
-	for (int i = 0; i < plan->mixed; i++)
-		skel->rodata->mix[i] = plan->mix[i];
+	for (int i = 0; i < MIX_CPUS; i++)
+		skel->rodata->mix[i] = i < plan->mixed ? plan->mix[i] : ACTION_NONE;
+	skel->rodata->first = plan->first;
+	skel->rodata->behind_claim = plan->behind_claim;
 	memset(skel->bss->x450, 'x', sizeof(skel->bss->x450) - 1);
 
 	if (plan->on) {
@@ -380,17 +451,19 @@ static int load_and_attach(const struct plan *plan)
 			return err;
 	}
 	make_destructive(prog);
-	if (plan->nested) {
-		nested = bpf_object__find_program_by_name(skel->obj, plan->nested);
-		make_destructive(nested);
+	for (int i = 0; i < plan->withs; i++) {
+		with[i] = bpf_object__find_program_by_name(skel->obj, plan->with[i]);
+		if (!with[i])
+			return -ENOENT;
+		make_destructive(with[i]);
 	}
 	err = crash__load(skel);
 	if (err)
 		return err;
-	err = identify("crash", prog);
-	if (!err && nested)
-		err = attach(nested);
-	return err ?: attach(prog);
+	err = identify("crash", prog) ?: attach(prog, plan->stuck);
+	for (int i = 0; !err && i < plan->withs; i++)
+		err = attach(with[i], -1);
+	return err ?: plan->crowd ? load_crowd(plan) : 0;
 }
 
 /*
@@ -460,19 +533,129 @@ static void trigger_on_all_cpus(void)
 	pause_ms(500);
 }
 
+/* A thread for each CPU, named for it, that is there and makes system calls. */
+static void *be_busy(void *arg)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "busy-%ld", (long)arg);
+	pthread_setname_np(pthread_self(), name);
+	run_on_cpu((long)arg);
+	for (;;)
+		getppid();
+	return NULL;
+}
+
+static void keep_cpus_busy(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t thread;
+
+	for (long i = 0; i < cpus; i++)
+		if (pthread_create(&thread, NULL, be_busy, (void *)i))
+			fprintf(stderr, "crash: no thread for CPU %ld\n", i);
+	pause_ms(200);
+}
+
+static void *get_stuck(void *arg)
+{
+	run_on_cpu((long)arg);
+	write_file("/sys/kernel/debug/provoke-crash/DIRECT", "SOFTLOCKUP");
+	return NULL;
+}
+
+static void *hold_port_lock(void *arg)
+{
+	run_on_cpu((long)arg);
+	while (!LOOK_AT(skel->bss->holding))
+		;
+	write_file("/dev/hvc0", "crash: something for the port\n");
+	return NULL;
+}
+
+/*
+ * The other CPU hangs as well, as soon as somebody wants that lock there, so lose no
+ * time. Whoever prints may do it on either CPU, and then only the other one goes on.
+ */
+static void (*end_beside_holder)(void) = call_statfs;
+
+static void *trigger_beside_holder(void *arg)
+{
+	run_on_cpu((long)arg);
+	while (!LOOK_AT(skel->bss->held))
+		;
+	if (skel->bss->held_cpu == (long)arg)
+		return NULL;
+	skel->bss->armed = true;
+	end_beside_holder();
+	return NULL;
+}
+
+static void start_thread(void *(*function)(void *), long cpu)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, function, (void *)cpu))
+		fprintf(stderr, "crash: no thread for CPU %ld\n", cpu);
+}
+
+/* Have another CPU in the state that the plan says. */
+static int prepare_other_cpu(const struct plan *plan)
+{
+	bool port = plan->withs && !strcmp(plan->with[0], "hold_port_lock");
+	bool serial = plan->withs && !strcmp(plan->with[0], "hold_serial_lock");
+
+	fflush(stdout);
+	if (plan->busy)
+		keep_cpus_busy();
+	if (plan->stuck >= 0) {
+		start_thread(get_stuck, plan->stuck);
+		pause_ms(1000);
+	}
+	if (!port && !serial)
+		return 0;
+	if (plan->via)
+		end_beside_holder = plan->via->end;
+	if (port) {
+		const struct sched_param fifo = { .sched_priority = 1 };
+
+		start_thread(hold_port_lock, 1);
+		pause_ms(200);
+		/* before all else that this CPU has to do */
+		sched_setscheduler(0, SCHED_FIFO, &fifo);
+		skel->bss->holding = true;
+		trigger_beside_holder(NULL);
+	} else {
+		skel->bss->holding = true;
+		start_thread(trigger_beside_holder, 0);
+		start_thread(trigger_beside_holder, 1);
+		write_file("/dev/kmsg", "crash: something for the console\n");
+	}
+	for (int i = 0; i < 200 && !skel->bss->held; i++)
+		pause_ms(5);
+	if (skel->bss->held)
+		return 0;
+	fprintf(stderr, "crash: no CPU holds the lock\n");
+	return -EAGAIN;
+}
+
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: crash [--control] [--race] [--mix ACTION,...] [--nested | --nested-power-off]\n"
-		"             [--cpu N] [--uid N]\n"
+		"usage: crash [--control] [--race] [--mix ACTION,... [--first CPU]] [--with PROGRAM]...\n"
+		"             [--cpu N] [--uid N] [--busy] [--crowd] [--stuck CPU] [--behind-claim]\n"
 		"             [--action ACTION] [--message KIND] [--token TOKEN] [--on NAME --via WAY]\n"
 		"             [--force] PROGRAM\n"
 		"  Ends this machine from a BPF program. Refuses to run outside the test VM.\n"
 		"  --control  attach and run the program, but do not arm it\n"
 		"  --race     all CPUs run the program at the moment that it is armed\n"
 		"  --mix      what each CPU does; they wait for each other, and do it at once\n"
-		"  --nested   a second program calls bpf_panic() inside the first one's call\n"
-		"  --nested-power-off   it calls bpf_power_off()\n"
+		"  --first    of a mix, the CPU that comes before the others\n"
+		"  --with     attach this program, too, of those in crash.bpf.c that are not below\n"
+		"  --busy     threads on all CPUs that make system calls\n"
+		"  --crowd    many programs on what the kfuncs call, which want to print\n"
+		"  --stuck    this CPU goes round in a loop; perf_event is an event of it\n"
+		"  --behind-claim   wait until crash_kexec() has claimed the panic on CPU 0\n"
 		"  --cpu      run on this CPU\n"
 		"  --uid      load as this user, with all capabilities kept\n"
 		"  --on       the function or tracepoint for program on_function or on_tracepoint\n"
@@ -510,6 +693,7 @@ static void report(const struct plan *plan)
 	printf("crash: result %d, printed %llu, limited %llu, failed %llu\n", skel->bss->result,
 	       (unsigned long long)skel->bss->printed, (unsigned long long)skel->bss->limited,
 	       (unsigned long long)skel->bss->failed);
+	report_crowd();
 }
 
 /* The machine is ended by other means, with the program in the path of that. */
@@ -553,7 +737,11 @@ static int end_by_program(const struct plan *plan)
 	if (plan->race)
 		trigger_on_all_cpus();
 	skel->bss->armed = true;
+	arm_crowd(true);
+	if (plan->busy)
+		pause_ms(500);
 	target->trigger();
+	arm_crowd(false);
 	if (plan->action == ACTION_FLOOD)
 		for (int i = 1; i < 100; i++)
 			target->trigger();
@@ -568,8 +756,12 @@ int main(int argc, char **argv)
 		{ "control", no_argument, NULL, 'c' },
 		{ "race", no_argument, NULL, 'r' },
 		{ "mix", required_argument, NULL, 'x' },
-		{ "nested", no_argument, NULL, 'n' },
-		{ "nested-power-off", no_argument, NULL, 'N' },
+		{ "first", required_argument, NULL, '1' },
+		{ "with", required_argument, NULL, 'w' },
+		{ "busy", no_argument, NULL, 'b' },
+		{ "crowd", no_argument, NULL, 'C' },
+		{ "stuck", required_argument, NULL, 's' },
+		{ "behind-claim", no_argument, NULL, 'B' },
 		{ "cpu", required_argument, NULL, 'p' },
 		{ "uid", required_argument, NULL, 'u' },
 		{ "action", required_argument, NULL, 'a' },
@@ -581,7 +773,9 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
-	struct plan plan = { .token = "no-token", .message = MESSAGE_TOKEN, .action = ACTION_PANIC };
+	struct plan plan = {
+		.token = "no-token", .message = MESSAGE_TOKEN, .action = ACTION_PANIC, .first = -1, .stuck = -1,
+	};
 	bool force = false, good = true;
 	int opt, err;
 
@@ -596,11 +790,25 @@ int main(int argc, char **argv)
 		case 'x':
 			good = parse_mix(&plan, optarg) && good;
 			break;
-		case 'n':
-			plan.nested = "nested";
+		case '1':
+			plan.first = atoi(optarg);
 			break;
-		case 'N':
-			plan.nested = "nested_power_off";
+		case 'w':
+			good = good && plan.withs < MAX_WITH;
+			if (good)
+				plan.with[plan.withs++] = optarg;
+			break;
+		case 'b':
+			plan.busy = true;
+			break;
+		case 'C':
+			plan.crowd = true;
+			break;
+		case 's':
+			plan.stuck = atoi(optarg);
+			break;
+		case 'B':
+			plan.behind_claim = true;
 			break;
 		case 'p':
 			if (run_on_cpu(atoi(optarg)))
@@ -658,5 +866,7 @@ int main(int argc, char **argv)
 		return EXIT_SETUP;
 	}
 	locate_counters();
+	if (prepare_other_cpu(&plan))
+		return EXIT_SETUP;
 	return plan.via ? end_by_other_means(&plan) : end_by_program(&plan);
 }

@@ -165,7 +165,7 @@ enum kfunc {
 };
 
 static const char *const kfunc_names[KFUNC_COUNT] = {
-	"bpf_vpanic", "bpf_vpr_emerg", "bpf_halt", "bpf_restart", "bpf_power_off", "bpf_crash_kexec",
+	"bpf_vpanic", "bpf_vpr_emerg", "bpf_vhalt", "bpf_vrestart", "bpf_vpower_off", "bpf_vcrash_kexec",
 	"crash_kexec",
 };
 
@@ -382,20 +382,14 @@ static void emit_prologue(struct round *r)
 
 static void emit_kfunc_call(struct round *r)
 {
-	switch (r->kfunc) {
-	case KFUNC_VPANIC:
-	case KFUNC_VPR_EMERG:
+	if (r->kfunc == KFUNC_2022) {
+		emit_mov(r, 1, 0);
+	} else {
 		emit_mov(r, 3, 8);
 		emit(r, BPF_ST | BPF_MEM | BPF_DW, 10, 0, -8, 0);
 		emit_mov_reg(r, 2, 10);
 		emit(r, BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -8);
 		emit_ld64(r, 1, BPF_PSEUDO_MAP_VALUE, text_map);
-		break;
-	case KFUNC_2022:
-		emit_mov(r, 1, 0);
-		break;
-	default:
-		break;
 	}
 	emit(r, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, kfunc_ids[r->kfunc]);
 }

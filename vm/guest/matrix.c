@@ -55,7 +55,7 @@ static const struct {
 static const struct {
 	const char *name;
 	uint8_t arg;
-} kfuncs[] = { { "bpf_halt", ANY }, { "crash_kexec", NO } };
+} kfuncs[] = { { "bpf_vhalt", ANY }, { "crash_kexec", NO } };
 
 enum { INIT_USERNS, CHILD_USERNS, CHILD_USERNS_TOKEN, NR_USERNS };
 static const char *const ns_names[NR_USERNS] = { "init userns", "child userns", "child userns, token" };
@@ -102,6 +102,7 @@ static struct prog_btf prog_btf;
 static uint32_t attach_ids[ARRAY_SIZE(attach_to)], kfunc_id;
 static const char *kfunc;
 static uint8_t kfunc_arg;
+static int format_map;
 static char log_buf[64 * 1024];
 
 /* Only what is judged needs a log. */
@@ -109,12 +110,19 @@ static int load(const struct subject *s, int attach_type, const struct setup *se
 		bool log)
 {
 	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1 },
+		/* a format, and a value */
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_VALUE,
+		  .imm = format_map },
+		{},
+		{ .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_10 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = -8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = 8 },
 		{ .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = kfunc_id },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = setup->retval },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	int skip = how & WITH_CALL ? 0 : 2;
+	int skip = how & WITH_CALL ? 0 : 7;
 	struct bpf_func_info func_info = { .type_id = prog_btf.ext };
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		.expected_attach_type = attach_type,
@@ -255,6 +263,19 @@ static void add_users(const struct subject *of)
 	add_subject(BPF_PROG_TYPE_TRACING, of->type, fd, YES, watcher);
 }
 
+static int make_format(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
+	static const char format[8] = "matrix";
+	const int zero = 0;
+	int fd;
+
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "format", sizeof(zero), sizeof(format), 1, &opts);
+	if (fd < 0 || bpf_map_update_elem(fd, &zero, format, 0) || bpf_map_freeze(fd))
+		die("the map with the format");
+	return fd;
+}
+
 static void set_up(bool fixes)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf();
@@ -268,6 +289,7 @@ static void set_up(bool fixes)
 		id = btf__find_by_name_kind(vmlinux, kfunc, BTF_KIND_FUNC);
 	}
 	kfunc_id = find_type(vmlinux, kfunc, BTF_KIND_FUNC);
+	format_map = make_format();
 	/* one that has gone would make refusals of what should be judged */
 	for (size_t i = 1; i < ARRAY_SIZE(attach_to); i++)
 		attach_ids[i] = find_type(vmlinux, attach_to[i].name, attach_to[i].kind);

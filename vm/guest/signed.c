@@ -20,10 +20,13 @@
 #include <bpf/btf.h>
 #include "gate.h"
 
-#define KFUNC "bpf_halt"
+/* It takes no map, which would have to be signed by a loader program. */
+#define KFUNC "crash_kexec"
 #define DIR "/tmp/signed"
 
 static struct bpf_insn insns[] = {
+	/* the registers, which sys_enter has */
+	{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
 	{ .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL },
 	{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
 	{ .code = BPF_JMP | BPF_EXIT },
@@ -31,6 +34,7 @@ static struct bpf_insn insns[] = {
 static char log_buf[64 * 1024];
 static unsigned char sig[8192];
 static size_t sig_size;
+static unsigned int sys_enter;
 
 static void sign(void)
 {
@@ -55,7 +59,9 @@ static void sign(void)
 static int load(unsigned int flags)
 {
 	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_KPROBE,
+		.prog_type = BPF_PROG_TYPE_TRACING,
+		.expected_attach_type = BPF_TRACE_RAW_TP,
+		.attach_btf_id = sys_enter,
 		.insns = (unsigned long)insns,
 		.insn_cnt = ARRAY_SIZE(insns),
 		.license = (unsigned long)"GPL",
@@ -91,8 +97,9 @@ int main(void)
 	struct btf *btf = btf__load_vmlinux_btf();
 
 	read_caps();
-	insns[0].imm = find_type(btf, KFUNC, BTF_KIND_FUNC);
-	if (!insns[0].imm)
+	sys_enter = find_type(btf, "btf_trace_sys_enter", BTF_KIND_TYPEDEF);
+	insns[1].imm = find_type(btf, KFUNC, BTF_KIND_FUNC);
+	if (!insns[1].imm)
 		die("the kernel has no " KFUNC "()");
 	sign();
 
@@ -103,7 +110,7 @@ int main(void)
 	expect("with the flag, without CAP_SYS_BOOT", BPF_F_DESTRUCTIVE, -EPERM,
 	       "BPF_F_DESTRUCTIVE requires CAP_SYS_BOOT in the initial user namespace");
 	set_caps(permitted);
-	insns[1].imm = 1;
+	insns[2].imm = 1;
 	expect("changed", BPF_F_DESTRUCTIVE, -EKEYREJECTED, "signature verification failed");
 	puts("signed: passed");
 	return 0;

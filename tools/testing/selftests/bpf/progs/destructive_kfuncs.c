@@ -7,7 +7,7 @@
 char _license[] SEC("license") = "GPL";
 
 /* Not there without CONFIG_CRASH_DUMP. */
-extern int bpf_crash_kexec(void) __weak __ksym;
+extern int bpf_vcrash_kexec(const char *fmt, const void *args, __u32 len) __weak __ksym;
 
 #define NEEDS_FLAG(kfunc) "destructive kfunc " #kfunc " requires the BPF_F_DESTRUCTIVE load flag"
 
@@ -25,11 +25,11 @@ extern int bpf_crash_kexec(void) __weak __ksym;
 	int kfunc##_lsm_without_flag(void *ctx) { call; return 0; }
 
 KFUNC_TESTS(bpf_vpanic, bpf_panic("%d", 42))
+KFUNC_TESTS(bpf_vcrash_kexec, bpf_crash_kexec("%d", 42))
 KFUNC_TESTS(bpf_vpr_emerg, bpf_pr_emerg("%d", 42))
-KFUNC_TESTS(bpf_crash_kexec, bpf_crash_kexec())
-KFUNC_TESTS(bpf_halt, bpf_halt())
-KFUNC_TESTS(bpf_restart, bpf_restart())
-KFUNC_TESTS(bpf_power_off, bpf_power_off())
+KFUNC_TESTS(bpf_vhalt, bpf_halt("%d", 42))
+KFUNC_TESTS(bpf_vrestart, bpf_restart("%d", 42))
+KFUNC_TESTS(bpf_vpower_off, bpf_power_off("%d", 42))
 
 SEC("xdp")
 __failure __msg("calling kernel function bpf_vpanic is not allowed")
@@ -39,53 +39,78 @@ int vpanic_is_not_for_xdp(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+/* Each is for all destructive kfuncs, which have the same arguments. */
+#define FORMAT_TEST(name, call, ...)					\
+	SEC("kprobe") __flag(BPF_F_DESTRUCTIVE) __VA_ARGS__		\
+	int name(void *ctx) { call; return 0; }
+
 char writable_fmt[] = "in a map that the program can change";
+int unknown;
 
+FORMAT_TEST(message_without_values, bpf_panic("100%%\n"), __success)
+FORMAT_TEST(message_of_twelve_values,
+	    bpf_panic("%d %d %d %d %d %d %d %d %d %d %d %d", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+	    __success)
+FORMAT_TEST(more_values_than_conversions,
+	    bpf_vpanic("%d", (__u64[]){ 1, 2 }, 2 * sizeof(__u64)), __success)
+FORMAT_TEST(fewer_values_than_conversions,
+	    bpf_vpanic("%d %d", (__u64[]){ 1 }, sizeof(__u64)),
+	    __failure __msg("Invalid format string"))
+FORMAT_TEST(unknown_conversion,
+	    bpf_vpanic("%f", (__u64[]){ 1 }, sizeof(__u64)),
+	    __failure __msg("Invalid format string"))
+FORMAT_TEST(conversion_that_writes,
+	    bpf_vpanic("%n", (__u64[]){ 1 }, sizeof(__u64)),
+	    __failure __msg("Invalid format string"))
+FORMAT_TEST(lone_percent,
+	    bpf_vpanic("lone %", (__u64[]){ 1 }, sizeof(__u64)),
+	    __failure __msg("Invalid format string"))
+FORMAT_TEST(control_character,
+	    bpf_vpanic("\033[2J", NULL, 0),
+	    __failure __msg("Invalid format string"))
+FORMAT_TEST(half_a_value,
+	    bpf_vpanic("%d", (__u64[]){ 1, 2 }, 12),
+	    __failure __msg("Size of the values for the format is not a multiple of 8"))
+FORMAT_TEST(unknown_size,
+	    bpf_vpanic("no value", (__u64[]){ 1 }, unknown & sizeof(__u64)),
+	    __failure __msg("R3 must be a known constant"))
+FORMAT_TEST(values_that_are_not_there,
+	    bpf_vpanic("%d %d", (__u64[]){ 1 }, 2 * sizeof(__u64)),
+	    __failure __msg("invalid read from stack R2"))
+FORMAT_TEST(format_in_a_writable_map,
+	    bpf_vpanic(writable_fmt, NULL, 0),
+	    __failure __msg("R1 does not point to a readonly map"))
+FORMAT_TEST(format_that_is_no_string,
+	    bpf_vpanic(ctx, NULL, 0),
+	    __failure __msg("R1 doesn't point to a const string"))
+
+struct lock {
+	struct bpf_res_spin_lock lock;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct lock);
+} locks SEC(".maps");
+
+/* All of them can be called with a lock of the program held. */
 SEC("kprobe") __flag(BPF_F_DESTRUCTIVE)
 __success
-int panic_takes_twelve_values(void *ctx)
+int with_a_lock_held(void *ctx)
 {
-	bpf_panic("%d %d %d %d %d %d %d %d %d %d %d %d", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
-	return 0;
-}
+	int key = 0;
+	struct lock *elem = bpf_map_lookup_elem(&locks, &key);
 
-SEC("kprobe") __flag(BPF_F_DESTRUCTIVE)
-__success
-int pr_emerg_takes_twelve_values(void *ctx)
-{
-	return bpf_pr_emerg("%d %d %d %d %d %d %d %d %d %d %d %d",
-			    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) > 0;
-}
-
-SEC("kprobe") __flag(BPF_F_DESTRUCTIVE)
-__failure __msg("R1 does not point to a readonly map")
-int panic_format_must_be_constant(void *ctx)
-{
-	bpf_vpanic(writable_fmt, NULL, 0);
-	return 0;
-}
-
-SEC("kprobe") __flag(BPF_F_DESTRUCTIVE)
-__failure __msg("R1 does not point to a readonly map")
-int pr_emerg_format_must_be_constant(void *ctx)
-{
-	return bpf_vpr_emerg(writable_fmt, NULL, 0);
-}
-
-SEC("kprobe") __flag(BPF_F_DESTRUCTIVE)
-__failure __msg("R1 doesn't point to a const string")
-int panic_format_must_be_a_string(void *ctx)
-{
-	bpf_vpanic(ctx, NULL, 0);
-	return 0;
-}
-
-SEC("kprobe") __flag(BPF_F_DESTRUCTIVE)
-__failure __msg("invalid read from stack R2 off=-8 size=16")
-int panic_values_must_be_there(void *ctx)
-{
-	__u64 one = 1;
-
-	bpf_vpanic("%d %d", &one, 2 * sizeof(one));
+	if (!elem || bpf_res_spin_lock(&elem->lock))
+		return 0;
+	bpf_pr_emerg("%d", 42);
+	bpf_crash_kexec("%d", 42);
+	bpf_power_off("%d", 42);
+	bpf_halt("%d", 42);
+	bpf_restart("%d", 42);
+	bpf_panic("%d", 42);
+	bpf_res_spin_unlock(&elem->lock);
 	return 0;
 }
