@@ -10,6 +10,7 @@
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
 #include <linux/capability.h>
+#include <linux/console.h>
 #include <linux/cred.h>
 #include <linux/ctype.h>
 #include <linux/init.h>
@@ -218,7 +219,6 @@ static __always_inline void bpf_destructive_finish(const struct bpf_destructive_
 /* A record of the kernel log has 1024 bytes, for who says it, too. */
 #define MESSAGE_MAX 800
 
-/* What a program says, and who it is. */
 struct bpf_destructive_message {
 	struct bpf_bprintf_data data;
 	const char *text;
@@ -236,6 +236,11 @@ static const char *prog_name(const struct bpf_prog_aux *aux)
 	return aux->name[0] ? aux->name : "(unnamed)";
 }
 
+static bool is_printable(char c)
+{
+	return isascii(c) && isprint(c);
+}
+
 /* What is not printable must not forge lines of the log. One newline at the end is dropped. */
 static int make_printable(char *text)
 {
@@ -244,16 +249,15 @@ static int make_printable(char *text)
 	for (p = text; *p; p++) {
 		if (*p == '\n' && !p[1])
 			break;
-		if (!isascii(*p) || !isprint(*p))
+		if (!is_printable(*p))
 			*p = '?';
 	}
 	return p - text;
 }
 
 /*
- * Format a message into a per-CPU buffer, for message_done() to give back. The verifier
- * has seen that @fmt is one for @size bytes of values. If the buffers are in use, or
- * too small for what strings are in the values, take the first line of @fmt itself.
+ * Format a message into a per-CPU buffer, for bpf_bprintf_cleanup() to give back. If the
+ * buffers are in use, or too small for the values, take @fmt as far as it is printable.
  */
 static int format_message(struct bpf_destructive_message *msg, const struct bpf_prog_aux *aux,
 			  const char *fmt, const void *args, u32 size)
@@ -272,7 +276,8 @@ static int format_message(struct bpf_destructive_message *msg, const struct bpf_
 	if (err) {
 		msg->data = (struct bpf_bprintf_data) {};
 		msg->text = fmt;
-		msg->len = strcspn(fmt, "\n\v\f\r");
+		while (is_printable(fmt[msg->len]))
+			msg->len++;
 		scnprintf(msg->note, sizeof(msg->note), " (not formatted, error %d)", err);
 	} else {
 		bstr_printf(msg->data.buf, MAX_BPRINTF_BUF, fmt, msg->data.bin_args);
@@ -281,11 +286,6 @@ static int format_message(struct bpf_destructive_message *msg, const struct bpf_
 	}
 	msg->len = min(msg->len, MESSAGE_MAX);
 	return err;
-}
-
-static void message_done(struct bpf_destructive_message *msg)
-{
-	bpf_bprintf_cleanup(&msg->data);
 }
 
 static void power_off_worker(struct work_struct *work)
@@ -299,50 +299,48 @@ static void power_off_worker(struct work_struct *work)
 
 static DECLARE_WORK(power_off_work, power_off_worker);
 
-/* Not on this CPU: a task that never schedules may have it. */
+/* Any CPU: a task that never schedules may have this one. */
 static void power_off_irq_worker(struct irq_work *work)
 {
 	queue_work(system_dfl_wq, &power_off_work);
 }
 
-static DEFINE_PER_CPU(struct irq_work, power_off_irq_work) = IRQ_WORK_INIT(power_off_irq_worker);
+static DEFINE_PER_CPU(struct irq_work, power_off_irq_work) =
+	IRQ_WORK_INIT_HARD(power_off_irq_worker);
 
+/* Programs call these through the macros of bpf_helpers.h, which have no "v". */
 __bpf_kfunc_start_defs();
 
 /**
  * bpf_vpanic() - Panic the kernel.
- * @fmt__fmt: Format of the message that says why, a constant string. The conversions
- *	are those of bpf_trace_vprintk().
- * @args: Array of the values for the conversions, an u64 each.
- * @len__szk: Size of @args in bytes, a constant multiple of 8.
+ * @fmt__fmt: Format of the message that says why, a constant string with the
+ *	conversions of bpf_trace_vprintk().
+ * @args: Array of the values for the conversions, an u64 each, at most 12.
+ * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
- * Programs call this through the bpf_panic() macro of bpf_helpers.h.
+ * Panics with "BPF: panic by program NAME, id ID, tag TAG, loaded by uid UID: " and
+ * the message. What follows is up to the machine's configuration, as with any panic().
  *
- * The panic line is "BPF: panic by program NAME, id ID, tag TAG, loaded by uid
- * UID: " and the message. What follows is up to the machine's configuration, as
- * with any other panic(): a crash kernel takes over when one is loaded, kmsg_dump
- * and the panic notifiers run, and the machine stops or restarts. Nothing is synced
- * and user space is not asked.
- *
- * Bytes of the message that are not printable ASCII are replaced by "?", one newline
- * at its end is dropped, and what is longer than 800 bytes is cut off. If it cannot be
- * formatted, because the values do not fit the per-CPU format buffers or these are in
- * use, the machine panics all the same, with the first line of the unformatted
- * @fmt__fmt.
+ * Bytes of the message that are not printable ASCII are replaced by "?", one newline at
+ * its end is dropped, and what is longer than 800 bytes is cut off. If it cannot be
+ * formatted, because the values do not fit the per-CPU buffers or these are in use, the
+ * machine panics all the same, with @fmt__fmt as far as that is printable, and the error.
  *
  * Legacy consoles do not print before a crash kernel was started or the other CPUs
  * are stopped, because the interrupted code may hold a lock of theirs.
  *
- * Context: Any, including NMI, and with any lock held. If there is no crash kernel,
- * a legacy console whose driver waits for a lock that the interrupted code holds
- * keeps the machine from restarting: it stands still, after kmsg_dump.
+ * Context: Any, including NMI, with the limits of panic(). With a crash kernel no lock
+ * matters. Without one, a legacy console whose driver waits for a lock that the
+ * interrupted code holds keeps the machine from restarting: it stands still, after
+ * kmsg_dump(). And where other CPUs take no interrupts, x86 takes the lock of its NMI
+ * handlers to stop them, which the interrupted code must not hold.
  *
  * Return: Normally not at all. It returns, having done nothing, if this CPU is in
  * panic() or in a kfunc that ends the machine already, as when the program runs on
- * a function or tracepoint of that very path, and while panic_force_cpu= sends a
- * panic() to another CPU. On a CPU that comes second, behind one that panics or ends
- * the machine, it does not return: that CPU stops, as in panic().
+ * a function or tracepoint of that very path, and once panic_force_cpu= has sent a
+ * panic() to another CPU. A CPU that comes second, behind one that panics or ends the
+ * machine, does not return: it stops, as in panic().
  */
 __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 len__szk,
 				    struct bpf_prog_aux *aux)
@@ -362,25 +360,22 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  * bpf_vcrash_kexec() - Start the crash kernel, without a panic.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
  * @args: Array of the values for the conversions, an u64 each.
- * @len__szk: Size of @args in bytes, a constant multiple of 8.
+ * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
- * Programs call this through the bpf_crash_kexec() macro of bpf_helpers.h.
- *
  * Adds a line to the log like the panic line of bpf_vpanic(), with "crash_kexec" in
- * place of "panic", saves the registers of this place, stops the other CPUs and starts
- * the crash kernel, which finds memory as it was. The panic notifiers and kmsg_dump do
- * not run. Legacy consoles do not print the line: it is in the log of the dump. The
+ * place of "panic", and calls crash_kexec(), which saves the registers of this place,
+ * stops the other CPUs and starts the crash kernel. The panic notifiers and kmsg_dump()
+ * do not run. Legacy consoles do not print the line: it is in the log of the dump. The
  * settings panic=, panic_force_cpu= and crash_kexec_post_notifiers have no effect.
  *
- * Context: Any, including NMI, and with any lock held, as far as the platform's crash
- * shutdown goes.
+ * Context: Any, including NMI, as far as the platform's crash shutdown goes.
  *
  * Return: Not at all if the crash kernel was started. Otherwise the program goes on.
  *
  * * -ENOENT	- No crash kernel is loaded. Nothing is printed.
- * * -EBUSY	- This or another CPU is ending the machine already, and nothing is
- *		  printed; or the crash kernel is just being replaced, or not intact.
+ * * -EBUSY	- This or another CPU is ending the machine already, or the crash kernel
+ *		  is just being replaced, or not intact.
  */
 __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args, u32 len__szk,
 					 struct bpf_prog_aux *aux)
@@ -396,17 +391,20 @@ __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args,
 		ret = -ENOENT;
 		goto finish;
 	}
-	if (!panic_try_start())
+	if (panic_in_progress())
 		goto finish;
 
+	/* nbcon consoles print right away: nobody knows whether the crash kernel comes up. */
 	format_message(&msg, aux, fmt__fmt, args, len__szk);
+	nbcon_cpu_emergency_enter();
 	pr_emerg(REASON_FMT "\n", REASON_ARGS("crash_kexec", &msg));
-	message_done(&msg);
+	nbcon_cpu_emergency_exit();
+	bpf_bprintf_cleanup(&msg.data);
+
 	/* As in panic(): s390 asks the other CPUs to stop then, before it makes them. */
 	oops_in_progress++;
-	__crash_kexec(NULL);
+	crash_kexec(NULL);
 	oops_in_progress--;
-	panic_reset();
 finish:
 	bpf_destructive_finish(&call);
 	return ret;
@@ -417,15 +415,12 @@ finish:
  * bpf_vpr_emerg() - Print a message of the program on the console.
  * @fmt__fmt: Format of the message, as for bpf_vpanic().
  * @args: Array of the values for the conversions, an u64 each.
- * @len__szk: Size of @args in bytes, a constant multiple of 8.
+ * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
- * Programs call this through the bpf_pr_emerg() macro of bpf_helpers.h.
- *
- * Adds one line to the kernel log, at the level KERN_EMERG: "BPF: ", name and id
- * of the calling program and the message, with the bytes and the length as for
- * bpf_vpanic(). The consoles print it as soon as that is safe, which may be after the
- * program has returned. Each program gets ten messages in five seconds.
+ * Adds a line to the kernel log, at KERN_EMERG: "BPF: ", name and id of the program and
+ * the message. Consoles print it as soon as that is safe, which may be after the program
+ * has returned. Each program gets ten messages in five seconds.
  *
  * Context: Any, including NMI, and with any lock held.
  *
@@ -434,7 +429,7 @@ finish:
  * * -EAGAIN	- The program has printed too much lately.
  * * -ENOSPC	- The values do not fit the format buffers.
  * * -EBUSY	- The format buffers of this CPU are in use, or it is in a destructive
- *		  kfunc or a panic() already, or some CPU panics.
+ *		  kfunc or a panic() already, or some CPU panics, or the log takes nothing.
  */
 __bpf_kfunc notrace int bpf_vpr_emerg(const char *fmt__fmt, const void *args, u32 len__szk,
 				      struct bpf_prog_aux *aux)
@@ -459,8 +454,9 @@ __bpf_kfunc notrace int bpf_vpr_emerg(const char *fmt__fmt, const void *args, u3
 	if (ret)
 		goto finish;
 
-	pr_emerg("BPF: %s[%u]: %.*s\n", prog_name(main), main->id, msg.len, msg.text);
-	message_done(&msg);
+	if (!pr_emerg("BPF: %s[%u]: %.*s\n", prog_name(main), main->id, msg.len, msg.text))
+		ret = -EBUSY;
+	bpf_bprintf_cleanup(&msg.data);
 finish:
 	bpf_destructive_finish(&call);
 	return ret;
@@ -470,22 +466,18 @@ finish:
  * bpf_vhalt() - Halt the machine.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
  * @args: Array of the values for the conversions, an u64 each.
- * @len__szk: Size of @args in bytes, a constant multiple of 8.
+ * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
- * Programs call this through the bpf_halt() macro of bpf_helpers.h.
- *
  * Prints a line like the panic line of bpf_vpanic(), with "halt" in place of
- * "panic", stops the other CPUs, calls kmsg_dump as panic() does, and then loops with
- * interrupts off. No driver is asked and no device is touched, but for consoles and
- * kmsg_dump. The machine stands still, with its memory as it is, until somebody
- * resets it, switches it off, or a hardware watchdog does. On s390 it loads a
- * disabled wait, which tells a hypervisor.
+ * "panic", stops the other CPUs as panic() does, calls kmsg_dump(), and then loops with
+ * interrupts off, or, on s390, loads a disabled wait, which tells a hypervisor. Consoles
+ * and what kmsg_dump() writes to are used, and no other device. The machine stands still
+ * until somebody resets it or switches it off, or a hardware watchdog does.
  *
- * Legacy consoles are last, so that the machine also stands still if one waits for a
- * lock that the interrupted code holds.
+ * Legacy consoles are last: if one waits for a lock, the machine stands still, too.
  *
- * Context: Any, including NMI, and with any lock held.
+ * Context: Any, including NMI, with the lock of x86's NMI handlers as for bpf_vpanic().
  *
  * Return: As bpf_vpanic().
  */
@@ -506,21 +498,16 @@ __bpf_kfunc notrace void bpf_vhalt(const char *fmt__fmt, const void *args, u32 l
  * bpf_vrestart() - Restart the machine.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
  * @args: Array of the values for the conversions, an u64 each.
- * @len__szk: Size of @args in bytes, a constant multiple of 8.
+ * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
- * Programs call this through the bpf_restart() macro of bpf_helpers.h.
- *
  * Prints a line like the panic line of bpf_vpanic(), with "restart" in place of
- * "panic", stops the other CPUs, calls kmsg_dump as panic() does, and restarts the
- * machine the way that sysrq-b does, with emergency_restart(). Nothing is synced, no
- * driver and no user space is asked. Legacy consoles do not print the line, because
- * the interrupted code may hold a lock of theirs: it is in what kmsg_dump keeps. If
- * the platform cannot restart, the machine halts as with bpf_vhalt().
+ * "panic", stops the other CPUs as panic() does, calls kmsg_dump(), and restarts the
+ * machine the way that sysrq-b does, with emergency_restart(). Nothing is synced. Legacy
+ * consoles do not print the line, because the interrupted code may hold a lock of
+ * theirs: it is only in what kmsg_dump() keeps, if anything.
  *
- * Context: As bpf_vhalt(). As in panic(), x86 may register an NMI handler, under a
- * lock, to stop CPUs that take no interrupts: an NMI that hits this CPU while it holds
- * that lock must not call this.
+ * Context: As bpf_vhalt(), as far as the platform's emergency_restart() goes.
  *
  * Return: As bpf_vpanic().
  */
@@ -541,10 +528,8 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
  * bpf_vpower_off() - Switch the machine off.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
  * @args: Array of the values for the conversions, an u64 each.
- * @len__szk: Size of @args in bytes, a constant multiple of 8.
+ * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
- *
- * Programs call this through the bpf_power_off() macro of bpf_helpers.h.
  *
  * Adds a line to the log like the panic line of bpf_vpanic(), with "power_off" in
  * place of "panic", and has the kernel power the machine off as sysrq-o does: drivers
@@ -556,8 +541,10 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
  * Context: Any, including NMI, and with any lock held.
  *
  * Return:
+ *
  * * 0		- It is on its way; the program goes on.
- * * -EBUSY	- It was on its way already, or this CPU is ending the machine.
+ * * -EBUSY	- It was on its way already, or this CPU is ending the machine, or
+ *		  panic_force_cpu= has sent a panic() to another CPU.
  */
 __bpf_kfunc notrace int bpf_vpower_off(const char *fmt__fmt, const void *args, u32 len__szk,
 				       struct bpf_prog_aux *aux)
@@ -573,7 +560,7 @@ __bpf_kfunc notrace int bpf_vpower_off(const char *fmt__fmt, const void *args, u
 	if (!atomic_xchg(&under_way, 1)) {
 		format_message(&msg, aux, fmt__fmt, args, len__szk);
 		pr_emerg(REASON_FMT "\n", REASON_ARGS("power_off", &msg));
-		message_done(&msg);
+		bpf_bprintf_cleanup(&msg.data);
 		ret = 0;
 	}
 	/* On this CPU in any case: the one that came first may take no interrupts. */

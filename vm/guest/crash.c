@@ -227,6 +227,17 @@ static void call_halt(void)
 	reboot(RB_HALT_SYSTEM);
 }
 
+static void read_from_module(void)
+{
+	char text[16];
+	int fd = open("/sys/kernel/bpf_testmod", O_RDONLY);
+
+	if (fd < 0 || read(fd, text, sizeof(text)) < 0)
+		fprintf(stderr, "crash: bpf_testmod: %s\n", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 struct via {
 	const char *name;
 	void (*end)(void);
@@ -241,6 +252,7 @@ static const struct via vias[] = {
 	{ "power-off", call_power_off },
 	{ "halt", call_halt },
 	{ "print", print_something },
+	{ "module", read_from_module },
 };
 
 static const struct via *find_via(const char *name)
