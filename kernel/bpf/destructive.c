@@ -224,12 +224,8 @@ struct bpf_destructive_message {
 	const char *text;
 	int len;
 	char note[32];
-	char who[96];
+	char who[128];
 };
-
-/* The line that says how, by whom and why the machine ends, the same for all kfuncs. */
-#define REASON_FMT "BPF: %s by %s: %.*s%s"
-#define REASON_ARGS(action, msg) action, (msg)->who, (msg)->len, (msg)->text, (msg)->note
 
 static const char *prog_name(const struct bpf_prog_aux *aux)
 {
@@ -259,8 +255,9 @@ static int make_printable(char *text)
  * Format a message into a per-CPU buffer, for bpf_bprintf_cleanup() to give back. If the
  * buffers are in use, or too small for the values, take @fmt as far as it is printable.
  */
-static int format_message(struct bpf_destructive_message *msg, const struct bpf_prog_aux *aux,
-			  const char *fmt, const void *args, u32 size)
+static int format_message(struct bpf_destructive_message *msg, const char *action,
+			  const struct bpf_prog_aux *aux, const char *fmt, const void *args,
+			  u32 size)
 {
 	const struct bpf_prog *prog = aux->main_prog_aux->prog;
 	int err;
@@ -268,7 +265,9 @@ static int format_message(struct bpf_destructive_message *msg, const struct bpf_
 	*msg = (struct bpf_destructive_message) {
 		.data = { .get_bin_args	= true, .get_buf = true },
 	};
-	scnprintf(msg->who, sizeof(msg->who), "program %s, id %u, tag %*phN, loaded by uid %u",
+	/* The same for all kfuncs that end the machine, for whoever searches a log. */
+	scnprintf(msg->who, sizeof(msg->who),
+		  "BPF: %s by program %s, id %u, tag %*phN, loaded by uid %u: ", action,
 		  prog_name(prog->aux), prog->aux->id, (int)sizeof(prog->tag), prog->tag,
 		  from_kuid(&init_user_ns, prog->aux->user->uid));
 
@@ -351,8 +350,8 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
 	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
 		return;
 
-	format_message(&msg, aux, fmt__fmt, args, len__szk);
-	panic(REASON_FMT, REASON_ARGS("panic", &msg));
+	format_message(&msg, "panic", aux, fmt__fmt, args, len__szk);
+	panic("%s%.*s%s", msg.who, msg.len, msg.text, msg.note);
 }
 
 #ifdef CONFIG_CRASH_DUMP
@@ -373,9 +372,9 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  *
  * Return: Not at all if the crash kernel was started. Otherwise the program goes on.
  *
- * * -ENOENT	- No crash kernel is loaded. Nothing is printed.
- * * -EBUSY	- This or another CPU is ending the machine already, or the crash kernel
- *		  is just being replaced, or not intact.
+ * * %-ENOENT - No crash kernel is loaded. Nothing is printed.
+ * * %-EBUSY - This or another CPU is ending the machine already, or the crash kernel
+ *   is just being replaced, or not intact.
  */
 __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args, u32 len__szk,
 					 struct bpf_prog_aux *aux)
@@ -395,9 +394,9 @@ __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args,
 		goto finish;
 
 	/* nbcon consoles print right away: nobody knows whether the crash kernel comes up. */
-	format_message(&msg, aux, fmt__fmt, args, len__szk);
+	format_message(&msg, "crash_kexec", aux, fmt__fmt, args, len__szk);
 	nbcon_cpu_emergency_enter();
-	pr_emerg(REASON_FMT "\n", REASON_ARGS("crash_kexec", &msg));
+	pr_emerg("%s%.*s%s\n", msg.who, msg.len, msg.text, msg.note);
 	nbcon_cpu_emergency_exit();
 	bpf_bprintf_cleanup(&msg.data);
 
@@ -426,10 +425,10 @@ finish:
  *
  * Return: 0 if the line was added, or an error.
  *
- * * -EAGAIN	- The program has printed too much lately.
- * * -ENOSPC	- The values do not fit the format buffers.
- * * -EBUSY	- The format buffers of this CPU are in use, or it is in a destructive
- *		  kfunc or a panic() already, or some CPU panics, or the log takes nothing.
+ * * %-EAGAIN - The program has printed too much lately.
+ * * %-ENOSPC - The values do not fit the format buffers.
+ * * %-EBUSY - The format buffers of this CPU are in use, or it is in a destructive
+ *   kfunc or a panic() already, or some CPU panics, or the log takes nothing.
  */
 __bpf_kfunc notrace int bpf_vpr_emerg(const char *fmt__fmt, const void *args, u32 len__szk,
 				      struct bpf_prog_aux *aux)
@@ -450,7 +449,7 @@ __bpf_kfunc notrace int bpf_vpr_emerg(const char *fmt__fmt, const void *args, u3
 	if (!__ratelimit(&main->emerg_limit))
 		goto finish;
 
-	ret = format_message(&msg, aux, fmt__fmt, args, len__szk);
+	ret = format_message(&msg, "message", aux, fmt__fmt, args, len__szk);
 	if (ret)
 		goto finish;
 
@@ -490,8 +489,8 @@ __bpf_kfunc notrace void bpf_vhalt(const char *fmt__fmt, const void *args, u32 l
 	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
 		return;
 
-	format_message(&msg, aux, fmt__fmt, args, len__szk);
-	emergency_end(false, REASON_FMT, REASON_ARGS("halt", &msg));
+	format_message(&msg, "halt", aux, fmt__fmt, args, len__szk);
+	emergency_end(false, "%s%.*s%s", msg.who, msg.len, msg.text, msg.note);
 }
 
 /**
@@ -520,8 +519,8 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
 	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
 		return;
 
-	format_message(&msg, aux, fmt__fmt, args, len__szk);
-	emergency_end(true, REASON_FMT, REASON_ARGS("restart", &msg));
+	format_message(&msg, "restart", aux, fmt__fmt, args, len__szk);
+	emergency_end(true, "%s%.*s%s", msg.who, msg.len, msg.text, msg.note);
 }
 
 /**
@@ -535,16 +534,16 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
  * place of "panic", and has the kernel power the machine off as sysrq-o does: drivers
  * are shut down, but nothing is synced and user space is not asked. Firmware and
  * drivers have to sleep for that, so it is always deferred, by an interrupt of this CPU
- * to a worker on any CPU. The worker goes on on the boot CPU, and the machine stays up
+ * to a worker on any CPU. The worker continues on the boot CPU, and the machine stays up
  * if that one does not schedule. If the platform cannot power off, the machine halts.
  *
  * Context: Any, including NMI, and with any lock held.
  *
  * Return:
  *
- * * 0		- It is on its way; the program goes on.
- * * -EBUSY	- It was on its way already, or this CPU is ending the machine, or
- *		  panic_force_cpu= has sent a panic() to another CPU.
+ * * 0 - It is on its way; the program goes on.
+ * * %-EBUSY - It was on its way already, or this CPU is ending the machine, or
+ *   panic_force_cpu= has sent a panic() to another CPU.
  */
 __bpf_kfunc notrace int bpf_vpower_off(const char *fmt__fmt, const void *args, u32 len__szk,
 				       struct bpf_prog_aux *aux)
@@ -558,8 +557,8 @@ __bpf_kfunc notrace int bpf_vpower_off(const char *fmt__fmt, const void *args, u
 		return ret;
 
 	if (!atomic_xchg(&under_way, 1)) {
-		format_message(&msg, aux, fmt__fmt, args, len__szk);
-		pr_emerg(REASON_FMT "\n", REASON_ARGS("power_off", &msg));
+		format_message(&msg, "power_off", aux, fmt__fmt, args, len__szk);
+		pr_emerg("%s%.*s%s\n", msg.who, msg.len, msg.text, msg.note);
 		bpf_bprintf_cleanup(&msg.data);
 		ret = 0;
 	}

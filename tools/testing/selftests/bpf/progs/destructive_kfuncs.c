@@ -52,7 +52,7 @@ FORMAT_TEST(message_of_twelve_values,
 	    bpf_panic("%d %d %d %d %d %d %d %d %d %d %d %d", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
 	    __success)
 FORMAT_TEST(thirteen_values,
-	    bpf_vpanic("%d", (__u64[13]){}, 13 * sizeof(__u64)),
+	    __u64 values[13] = {}; bpf_vpanic("%d", values, sizeof(values)),
 	    __failure __msg("More than 12 values for the format"))
 FORMAT_TEST(more_values_than_conversions,
 	    bpf_vpanic("%d", (__u64[]){ 1, 2 }, 2 * sizeof(__u64)), __success)
