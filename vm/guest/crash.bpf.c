@@ -46,7 +46,7 @@ int result;
 /* Of bpf_pr_emerg() inside another program's call. */
 int nested_result;
 /* The port's lock is held by another CPU, or crash_kexec() has claimed the panic there. */
-volatile bool holding, held, claimed;
+volatile bool holding, held, claimed, behind;
 __u32 held_cpu;
 /* Of a program beside many others: how often it has called, and was told -EBUSY. */
 __u64 nested_calls, nested_refused;
@@ -210,8 +210,10 @@ static __always_inline enum crash_action choose(void)
 	struct wait wait = { .until = bpf_ktime_get_ns() + 3000000000 };
 	__u32 cpu = bpf_get_smp_processor_id() % MIX_CPUS;
 
-	if (behind_claim)
+	if (behind_claim) {
 		bpf_loop(BPF_MAX_LOOPS, is_claimed, &wait, 0);
+		behind = true;
+	}
 	if (!mixed)
 		return action;
 	if (mix[cpu] == ACTION_NONE)
@@ -450,7 +452,14 @@ int vt_print(void *ctx)
 	return crash_if_ours();
 }
 
-/* crash_kexec() without a crash kernel, which takes its time before it gives up. */
+static int somebody_is_behind(__u32 i, void *ctx)
+{
+	struct wait *wait = ctx;
+
+	return behind || bpf_ktime_get_ns() > wait->until;
+}
+
+/* crash_kexec() without a crash kernel, which gives up when somebody has come second. */
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(give_up, struct pt_regs *regs, long id)
 {
@@ -462,10 +471,14 @@ int BPF_PROG(give_up, struct pt_regs *regs, long id)
 SEC("?fentry/__crash_kexec")
 int slow_kexec(void *ctx)
 {
-	if (armed && !bpf_get_smp_processor_id()) {
-		claimed = true;
-		spin_ns(5000000);
-	}
+	struct wait wait = { .until = bpf_ktime_get_ns() + 3000000000 };
+
+	if (!armed || bpf_get_smp_processor_id())
+		return 0;
+	claimed = true;
+	bpf_loop(BPF_MAX_LOOPS, somebody_is_behind, &wait, 0);
+	/* it has to find panic_cpu taken, and has ten milliseconds */
+	spin_ns(5000000);
 	return 0;
 }
 
