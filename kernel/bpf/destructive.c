@@ -329,17 +329,15 @@ __bpf_kfunc_start_defs();
  * Legacy consoles do not print before a crash kernel was started or the other CPUs
  * are stopped, because the interrupted code may hold a lock of theirs.
  *
- * Context: Any, including NMI, with the limits of panic(). With a crash kernel no lock
- * matters. Without one, a legacy console whose driver waits for a lock that the
- * interrupted code holds keeps the machine from restarting: it stands still, after
- * kmsg_dump(). And where other CPUs take no interrupts, x86 takes the lock of its NMI
- * handlers to stop them, which the interrupted code must not hold.
+ * Context: Any, including NMI, with the limits of panic(): x86 takes the lock of its NMI
+ * handlers to stop CPUs that take no interrupts. Without a crash kernel, a legacy console
+ * whose driver waits for a lock that the interrupted code holds keeps the machine from
+ * restarting: it stands still, after kmsg_dump().
  *
- * Return: Normally not at all. It returns, having done nothing, if this CPU is in
- * panic() or in a kfunc that ends the machine already, as when the program runs on
- * a function or tracepoint of that very path, and once panic_force_cpu= has sent a
- * panic() to another CPU. A CPU that comes second, behind one that panics or ends the
- * machine, does not return: it stops, as in panic().
+ * Return: Normally not at all. It returns, having done nothing, if this CPU is in panic(),
+ * crash_kexec() or a kfunc that ends the machine already, as when the program runs in that
+ * very path, and once panic_force_cpu= has sent a panic() to another CPU. A CPU that comes
+ * second, behind one that ends the machine, does not return: it stops, as in panic().
  */
 __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 len__szk,
 				    struct bpf_prog_aux *aux)
@@ -363,10 +361,11 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  * @aux: The calling program, passed by the verifier.
  *
  * Adds a line to the log like the panic line of bpf_vpanic(), with "crash_kexec" in
- * place of "panic", and calls crash_kexec(), which saves the registers of this place,
+ * place of "panic", and, as crash_kexec() does, saves the registers of this place,
  * stops the other CPUs and starts the crash kernel. The panic notifiers and kmsg_dump()
- * do not run. Legacy consoles do not print the line: it is in the log of the dump. The
- * settings panic=, panic_force_cpu= and crash_kexec_post_notifiers have no effect.
+ * do not run. This CPU does not print the line on legacy consoles: it is in the log of the
+ * dump. The settings panic=, panic_force_cpu= and crash_kexec_post_notifiers have no
+ * effect. Where the platform sets the latter (SNP hosts, Hyper-V), use bpf_vpanic().
  *
  * Context: Any, including NMI, as far as the platform's crash shutdown goes.
  *
@@ -374,7 +373,7 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  *
  * * %-ENOENT - No crash kernel is loaded. Nothing is printed.
  * * %-EBUSY - This or another CPU is ending the machine already, or the crash kernel
- *   is just being replaced, or not intact.
+ *   is just being replaced, or, on s390, not intact.
  */
 __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args, u32 len__szk,
 					 struct bpf_prog_aux *aux)
@@ -401,9 +400,12 @@ __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args,
 	bpf_bprintf_cleanup(&msg.data);
 
 	/* As in panic(): s390 asks the other CPUs to stop then, before it makes them. */
-	oops_in_progress++;
-	crash_kexec(NULL);
-	oops_in_progress--;
+	if (panic_try_start()) {
+		oops_in_progress++;
+		__crash_kexec(NULL);
+		oops_in_progress--;
+		panic_reset();
+	}
 finish:
 	bpf_destructive_finish(&call);
 	return ret;
@@ -428,7 +430,7 @@ finish:
  * * %-EAGAIN - The program has printed too much lately.
  * * %-ENOSPC - The values do not fit the format buffers.
  * * %-EBUSY - The format buffers of this CPU are in use, or it is in a destructive
- *   kfunc or a panic() already, or some CPU panics, or the log takes nothing.
+ *   kfunc or a panic() already, or some CPU ends the machine, or the log takes nothing.
  */
 __bpf_kfunc notrace int bpf_vpr_emerg(const char *fmt__fmt, const void *args, u32 len__szk,
 				      struct bpf_prog_aux *aux)
@@ -504,7 +506,7 @@ __bpf_kfunc notrace void bpf_vhalt(const char *fmt__fmt, const void *args, u32 l
  * "panic", stops the other CPUs as panic() does, calls kmsg_dump(), and restarts the
  * machine the way that sysrq-b does, with emergency_restart(). Nothing is synced. Legacy
  * consoles do not print the line, because the interrupted code may hold a lock of
- * theirs: it is only in what kmsg_dump() keeps, if anything.
+ * theirs: without nbcon consoles it is only in what kmsg_dump() keeps, if anything.
  *
  * Context: As bpf_vhalt(), as far as the platform's emergency_restart() goes.
  *
@@ -541,7 +543,7 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
  *
  * Return:
  *
- * * 0 - It is on its way; the program goes on.
+ * * 0 - It is on its way, unless another CPU ends the machine first.
  * * %-EBUSY - It was on its way already, or this CPU is ending the machine, or
  *   panic_force_cpu= has sent a panic() to another CPU.
  */
