@@ -349,6 +349,9 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
 		return;
 
 	format_message(&msg, "panic", aux, fmt__fmt, args, len__szk);
+	/* Its consoles are emptied by a panic notifier, and have to print before. */
+	if (IS_ENABLED(CONFIG_S390) && !kexec_crash_loaded())
+		printk_deferred_exit();
 	panic("%s%.*s%s", msg.who, msg.len, msg.text, msg.note);
 }
 
