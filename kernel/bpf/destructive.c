@@ -184,9 +184,8 @@ struct bpf_destructive_call {
  *
  * Formatting, printk() and panic() run code that programs can be attached to.
  * Reject nested calls: each attached program could add a level, and the stack is
- * finite. So nothing that can be traced is called before the mark is set, and
- * the kfuncs themselves are notrace. For the same reason stay out of a panic()
- * that is active on this CPU, or on its way to another one.
+ * finite. So nothing that can be traced is called before the mark is set, and the
+ * kfuncs are notrace. Stay out of a panic() here, or on its way to another CPU, too.
  */
 static __always_inline bool bpf_destructive_begin(struct bpf_destructive_call *call,
 						  unsigned int what)
@@ -477,9 +476,8 @@ finish:
  * "panic", stops the other CPUs as panic() does, calls kmsg_dump(), and then loops with
  * interrupts off, or, on s390, loads a disabled wait, which tells a hypervisor. Consoles
  * and what kmsg_dump() writes to are used, and no other device. The machine stands still
- * until somebody resets it or switches it off, or a hardware watchdog does.
- *
- * Legacy consoles are last: if one waits for a lock, the machine stands still, too.
+ * until somebody resets it or switches it off, or a hardware watchdog does. Legacy
+ * consoles are last: if one waits for a lock, the machine stands still, too.
  *
  * Context: Any, including NMI, with the lock of x86's NMI handlers as for bpf_vpanic().
  *
@@ -537,9 +535,8 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
  *
  * Adds a line to the log like the panic line of bpf_vpanic(), with "power_off" in
  * place of "panic", and has the kernel power the machine off as sysrq-o does: drivers
- * are shut down, but nothing is synced and user space is not asked. Firmware and
- * drivers have to sleep for that, so it is always deferred, by an interrupt of this CPU
- * to a worker on any CPU. The worker continues on the boot CPU, and the machine stays up
+ * are shut down, nothing is synced. As that sleeps, it is deferred, by an interrupt of
+ * this CPU to a worker on any CPU, which continues on the boot CPU: the machine stays up
  * if that one does not schedule. If the platform cannot power off, the machine halts.
  *
  * Context: Any, including NMI, and with any lock held.
@@ -547,8 +544,7 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
  * Return:
  *
  * * 0 - It is on its way, unless another CPU ends the machine first.
- * * %-EBUSY - It was on its way already, or this CPU is ending the machine, or
- *   panic_force_cpu= has sent a panic() to another CPU.
+ * * %-EBUSY - It was on its way already, or bpf_vpanic() would return here.
  */
 __bpf_kfunc notrace int bpf_vpower_off(const char *fmt__fmt, const void *args, u32 len__szk,
 				       struct bpf_prog_aux *aux)
