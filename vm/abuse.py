@@ -25,6 +25,7 @@ ATTEMPTS = 3
 ACTIONS = ["panic", "crash-kexec", "halt", "restart", "power-off"]
 # As judge() calls it.
 VERDICTS = {"panic": "panicked", "halt": "halted", "restart": "restarted", "power-off": "powered-off"}
+
 # CPUs that do not answer are stopped by an NMI on x86. Its handler is registered under a lock: in an NMI lockdep says
 # that this is wrong, of panic() as well, but there it comes after the panic line. It says so once and then no more.
 STOPPED_BY_NMI = re.compile(r"WARNING: inconsistent lock state(?:(?!WARNING).)*?nmi_desc\[NMI_LOCAL\]\.lock"
@@ -47,7 +48,7 @@ VIAS = {
 # Functions on the way of each, in the order in which they are called, and tracepoints ("tp:").
 PATHS = {
     "panic": """
-        vpanic panic_try_start panic_smp_self_stop? console_verbose print_tainted show_stack __crash_kexec
+        vpanic panic_start? panic_try_start? panic_smp_self_stop? console_verbose print_tainted show_stack __crash_kexec
         native_stop_other_cpus stop_this_cpu printk_legacy_allow_panic_sync atomic_notifier_call_chain
         notifier_call_chain pvpanic_panic_notify kmsg_dump_desc console_unblank console_flush_on_panic
         nbcon_atomic_flush_pending nbcon_context_try_acquire nbcon_emit_next_record record_print_text
@@ -55,7 +56,7 @@ PATHS = {
         vprintk_emit vprintk_store printk_sprint prb_reserve console_flush_all serial8250_console_write tp:console
         """,
     "dump": """
-        vpanic panic_try_start console_verbose kexec_crash_loaded? __crash_kexec crash_save_vmcoreinfo
+        vpanic panic_start? panic_try_start? console_verbose kexec_crash_loaded? __crash_kexec crash_save_vmcoreinfo
         machine_crash_shutdown native_machine_crash_shutdown kdump_nmi_shootdown_cpus nmi_shootdown_cpus nmi_handle
         crash_save_cpu clear_IO_APIC lapic_shutdown disable_local_APIC machine_kexec tp:nmi_handler
         """,
@@ -63,7 +64,7 @@ PATHS = {
         oops_begin __die __die_body oops_end oops_exit crash_kexec? show_regs? vpanic console_verbose
         native_stop_other_cpus kmsg_dump_desc
         """,
-    "sysrq-crash": "sysrq_handle_crash vpanic panic_try_start kmsg_dump_desc emergency_restart",
+    "sysrq-crash": "sysrq_handle_crash vpanic panic_start? panic_try_start? kmsg_dump_desc emergency_restart",
     "restart": """
         kernel_restart kernel_restart_prepare blocking_notifier_call_chain device_shutdown migrate_to_reboot_cpu
         syscore_shutdown kmsg_dump_desc machine_restart native_machine_restart machine_shutdown

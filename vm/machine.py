@@ -370,7 +370,7 @@ class Machine:
             if self.shell else f"file,id=console,path={self.path('console')},mux=on"
         # The runner reads the first one. Beside another one, a virtio console has a file of its own.
         hvc = []
-        if "hvc0" in self.consoles and self.consoles == ["hvc0"]:
+        if self.consoles == ["hvc0"]:
             hvc = ["-device", "virtconsole,chardev=console"]
         elif "hvc0" in self.consoles:
             hvc = ["-chardev", f"file,id=hvc,path={self.path('hvc')}", "-device", "virtconsole,chardev=hvc"]

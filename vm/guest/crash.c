@@ -534,14 +534,18 @@ static void *trigger_on_cpu(void *arg)
 	return NULL;
 }
 
-static void trigger_on_all_cpus(void)
+static void start_thread(void *(*function)(void *), long cpu)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	pthread_t thread;
 
-	for (long i = 0; i < cpus; i++)
-		if (pthread_create(&thread, NULL, trigger_on_cpu, (void *)i))
-			fprintf(stderr, "crash: no thread for CPU %ld\n", i);
+	if (pthread_create(&thread, NULL, function, (void *)cpu))
+		fprintf(stderr, "crash: no thread for CPU %ld\n", cpu);
+}
+
+static void start_on_all_cpus(void *(*function)(void *))
+{
+	for (long i = 0; i < sysconf(_SC_NPROCESSORS_ONLN); i++)
+		start_thread(function, i);
 	pause_ms(500);
 }
 
@@ -556,17 +560,6 @@ static void *be_busy(void *arg)
 	for (;;)
 		getppid();
 	return NULL;
-}
-
-static void keep_cpus_busy(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	pthread_t thread;
-
-	for (long i = 0; i < cpus; i++)
-		if (pthread_create(&thread, NULL, be_busy, (void *)i))
-			fprintf(stderr, "crash: no thread for CPU %ld\n", i);
-	pause_ms(200);
 }
 
 static void *get_stuck(void *arg)
@@ -603,14 +596,6 @@ static void *trigger_beside_holder(void *arg)
 	return NULL;
 }
 
-static void start_thread(void *(*function)(void *), long cpu)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, function, (void *)cpu))
-		fprintf(stderr, "crash: no thread for CPU %ld\n", cpu);
-}
-
 /* Have another CPU in the state that the plan says. */
 static int prepare_other_cpu(const struct plan *plan)
 {
@@ -619,7 +604,7 @@ static int prepare_other_cpu(const struct plan *plan)
 
 	fflush(stdout);
 	if (plan->busy)
-		keep_cpus_busy();
+		start_on_all_cpus(be_busy);
 	if (plan->stuck >= 0) {
 		start_thread(get_stuck, plan->stuck);
 		pause_ms(1000);
@@ -747,7 +732,7 @@ static int end_by_program(const struct plan *plan)
 	printf("crash: arming %s\n", target->name);
 	fflush(stdout);
 	if (plan->race)
-		trigger_on_all_cpus();
+		start_on_all_cpus(trigger_on_cpu);
 	skel->bss->armed = true;
 	arm_crowd(true);
 	if (plan->busy)
