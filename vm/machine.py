@@ -266,15 +266,12 @@ def judge(status, console, events, limit="", ticking=False, still=True, died="")
         return "lost", died
     if banners == 0:
         return "lost", "no kernel ever spoke on the console"
-    if banners > 1 and status == "again":
-        return ("restarted", "and came back") if shutdown == "guest-shutdown" \
-            else ("lost", f"it came back, but ended by {shutdown or 'nothing'}")
     if banners > 1:
-        if not status.startswith("crash-kernel "):
-            return "lost", f"{banners} kernels booted, but the crash kernel wrote no status"
+        if status != "again" and not status.startswith("crash-kernel "):
+            return "lost", f"{banners} kernels booted, but the last one wrote no status"
         if shutdown != "guest-shutdown":
-            return "lost", f"the crash kernel wrote its status, but ended by {shutdown or 'nothing'}"
-        return "crash-kernel", status.split(" ", 1)[1]
+            return "lost", f"the last kernel wrote its status, but ended by {shutdown or 'nothing'}"
+        return ("restarted", "and came back") if status == "again" else ("crash-kernel", status.split(" ", 1)[1])
     if status and not re.fullmatch(r"\d+", status):
         return "lost", f"invalid status {status!r}"
     if panic and status:
