@@ -363,10 +363,10 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  * @aux: The calling program, passed by the verifier.
  *
  * Adds a line to the log like the panic line of bpf_vpanic(), with "crash_kexec" in
- * place of "panic", and, as crash_kexec() does, saves the registers of this place,
- * stops the other CPUs and starts the crash kernel. The panic notifiers and kmsg_dump()
- * do not run. This CPU does not print the line on legacy consoles: it is in the log of the
- * dump. The settings panic=, panic_force_cpu= and crash_kexec_post_notifiers have no
+ * place of "panic". Saves the registers of this place, stops the other CPUs and starts
+ * the crash kernel, as crash_kexec() does, without panic notifiers and kmsg_dump(). This
+ * CPU does not print on legacy consoles: its line is in the dump, as are those of other
+ * CPUs that call at once. panic=, panic_force_cpu= and crash_kexec_post_notifiers have no
  * effect. Where the platform sets the latter (SNP hosts, Hyper-V), use bpf_vpanic().
  *
  * Context: Any, including NMI, as far as the platform's crash shutdown goes.
