@@ -72,7 +72,8 @@ SAMPLES, SAMPLES_OF_LOOP, SAMPLE_DELAY = 6, 30, 0.15
 QMP_TIMEOUT = 20
 
 PRINTK = r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
-RE_BANNER = re.compile(PRINTK + r"Linux version ", re.M)
+# Not at the beginning of a line: a crash kernel comes up while the one before is in the middle of its last one.
+RE_BANNER = re.compile(r"\[ *0\.000000\](?:\[ *[TC]\d+\])? Linux version ")
 RE_PANIC = re.compile(PRINTK + r"Kernel panic - not syncing: (.*?)\r?$", re.M)
 RE_PANIC_END = re.compile(PRINTK + r"---\[ end Kernel panic - not syncing", re.M)
 RE_HALTED = re.compile(PRINTK + r"(?:reboot: System halted|BPF: halt by program )", re.M)
