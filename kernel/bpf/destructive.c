@@ -313,7 +313,7 @@ __bpf_kfunc_start_defs();
  * bpf_vpanic() - Panic the kernel.
  * @fmt__fmt: Format of the message that says why, a constant string with the
  *	conversions of bpf_trace_vprintk().
- * @args: Array of the values for the conversions, an u64 each, at most 12.
+ * @args: Array of the values for the conversions, a u64 each, at most 12.
  * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
@@ -333,10 +333,10 @@ __bpf_kfunc_start_defs();
  * whose driver waits for a lock that the interrupted code holds keeps the machine from
  * restarting: it stands still, after kmsg_dump().
  *
- * Return: Normally not at all. It returns, having done nothing, if this CPU is in panic(),
- * crash_kexec() or a kfunc that ends the machine already, as when the program runs in that
- * very path, and once panic_force_cpu= has sent a panic() to another CPU. A CPU that comes
- * second, behind one that ends the machine, does not return: it stops, as in panic().
+ * Return: Normally not at all. It returns without effect if this CPU is already in panic(),
+ * crash_kexec() or a kfunc that ends the machine, for instance because the program runs in
+ * that path. It also returns once panic_force_cpu= has sent a panic() to another CPU. A CPU
+ * that comes second, behind one that ends the machine, stops as in panic().
  */
 __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 len__szk,
 				    struct bpf_prog_aux *aux)
@@ -358,7 +358,7 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
 /**
  * bpf_vcrash_kexec() - Start the crash kernel, without a panic.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
- * @args: Array of the values for the conversions, an u64 each.
+ * @args: Array of the values for the conversions, a u64 each.
  * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
@@ -374,8 +374,8 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  * Return: Not at all if the crash kernel was started. Otherwise the program goes on.
  *
  * * %-ENOENT - No crash kernel is loaded. Nothing is printed.
- * * %-EBUSY - This or another CPU is ending the machine already, or the crash kernel
- *   is just being replaced, or, on s390, not intact.
+ * * %-EBUSY - This or another CPU is already ending the machine, or the crash kernel
+ *   is being replaced. On s390 also: the crash kernel is not intact.
  */
 __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args, u32 len__szk,
 					 struct bpf_prog_aux *aux)
@@ -417,7 +417,7 @@ finish:
 /**
  * bpf_vpr_emerg() - Print a message of the program on the console.
  * @fmt__fmt: Format of the message, as for bpf_vpanic().
- * @args: Array of the values for the conversions, an u64 each.
+ * @args: Array of the values for the conversions, a u64 each.
  * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
@@ -429,10 +429,10 @@ finish:
  *
  * Return: 0 if the line was added, or an error.
  *
- * * %-EAGAIN - The program has printed too much lately.
+ * * %-EAGAIN - The program has printed too many messages recently.
  * * %-ENOSPC - The values do not fit the format buffers.
- * * %-EBUSY - The format buffers of this CPU are in use, or it is in a destructive
- *   kfunc or a panic() already, or some CPU ends the machine, or the log takes nothing.
+ * * %-EBUSY - The format buffers of this CPU are in use, or it is already in a destructive
+ *   kfunc or a panic(), or a CPU is ending the machine, or the log cannot take the line.
  */
 __bpf_kfunc notrace int bpf_vpr_emerg(const char *fmt__fmt, const void *args, u32 len__szk,
 				      struct bpf_prog_aux *aux)
@@ -468,7 +468,7 @@ finish:
 /**
  * bpf_vhalt() - Halt the machine.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
- * @args: Array of the values for the conversions, an u64 each.
+ * @args: Array of the values for the conversions, a u64 each.
  * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
@@ -499,7 +499,7 @@ __bpf_kfunc notrace void bpf_vhalt(const char *fmt__fmt, const void *args, u32 l
 /**
  * bpf_vrestart() - Restart the machine.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
- * @args: Array of the values for the conversions, an u64 each.
+ * @args: Array of the values for the conversions, a u64 each.
  * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
@@ -529,7 +529,7 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
 /**
  * bpf_vpower_off() - Switch the machine off.
  * @fmt__fmt: Format of the message that says why, as for bpf_vpanic().
- * @args: Array of the values for the conversions, an u64 each.
+ * @args: Array of the values for the conversions, a u64 each.
  * @len__szk: Size of @args in bytes, a constant.
  * @aux: The calling program, passed by the verifier.
  *
