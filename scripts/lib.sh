@@ -26,10 +26,6 @@ RECORD=$SOURCE/record
 # TREE is never taken from the environment: for "make apply" it is the user's tree.
 TREE=$WORK/linux
 STAMP=$WORK/tree.stamp
-# Which kernel: nothing is the ordinary one, "debug" the one with vm/config/debug.config, too.
-# Whatever is built for one of them is kept apart.
-KERNEL=${KERNEL:-}
-OBJ=$WORK/obj${KERNEL:+-$KERNEL}
 LOGS=$BUILD/logs
 JOBS=${JOBS:-$(nproc)}
 
@@ -86,107 +82,54 @@ sha256_of() {
 	sha256sum <"$1" | cut -d ' ' -f 1
 }
 
-need_manifest() {
-	[ -f "$MANIFEST" ] ||
-		die "there is no base $BASE: $MANIFEST is missing (bases: $(list_bases))"
-	read_series
+# ---- which kernel: architecture and flavour --------------------------------------------------
+
+# The architectures that have a record.
+list_arches() {
+	local record
+	for record in "$TOP"/vm/arch/*; do
+		echo "${record##*/}"
+	done | paste -sd ' '
 }
 
-list_bases() {
-	local file
-	for file in "$TOP"/patches/*/manifest; do
-		[ -f "$file" ] && basename "$(dirname "$file")"
-	done | paste -sd ' ' || true
-}
-
-# Is version $1 a release of $BASE (7.3 or 7.3.N)? Release candidates and -next are not.
-is_release_of_base() {
-	[[ $1 == "$BASE" ]] && return
-	[[ $1 == "$BASE".* && ${1#"$BASE".} =~ ^[0-9]+$ ]]
-}
-
-# ---- the series -------------------------------------------------------------------------
-
-# The names of the series in the order of the manifest, and what each of them needs.
-ALL_SERIES=()
-declare -A NEEDS=()
-
-# What a tree takes as one series.
-MOST_PATCHES=15
-
-# "series: NAME" or "series: NAME needs NAME...", a line each; what a series needs stands before it.
-read_series() {
-	local name word needs need
-	ALL_SERIES=()
-	NEEDS=()
-	while read -r name word needs; do
-		[[ $name =~ ^[a-z][a-z0-9-]*$ ]] || die "$MANIFEST: \"$name\" is no name of a series"
-		[[ $word == needs && -n $needs || -z $word ]] ||
-			die "$MANIFEST: series: $name $word $needs: \"series: NAME needs NAME...\" is expected"
-		[ -z "${NEEDS[$name]+known}" ] || die "$MANIFEST: series $name is there twice"
-		for need in $needs; do
-			[ -n "${NEEDS[$need]+known}" ] ||
-				die "$MANIFEST: series $name needs $need, which is no series that stands before it"
-		done
-		ALL_SERIES+=("$name")
-		NEEDS[$name]=$needs
-	done < <(sed -n 's/^series:[[:space:]]*//p' "$MANIFEST")
-	[ ${#ALL_SERIES[@]} -gt 0 ] || die "$MANIFEST names no series (\"series: NAME\")"
-}
-
-need_series() {
-	local name
-	for name; do
-		[ -n "${NEEDS[$name]+known}" ] ||
-			usage_error "there is no series $name for $BASE; there are: ${ALL_SERIES[*]}"
+# The architecture that this machine is, by its record in vm/arch, or nothing.
+host_arch() {
+	local record machine
+	machine=$(uname -m)
+	for record in "$TOP"/vm/arch/*; do
+		[ "$(field machine "$record")" = "$machine" ] || continue
+		echo "${record##*/}"
+		return
 	done
 }
 
-# with_needs NAME...: these series and all that they need, in the order of the manifest.
-with_needs() {
-	local -A wanted=()
-	local name need i
-	for name; do
-		wanted[$name]=1
-	done
-	for ((i = ${#ALL_SERIES[@]} - 1; i >= 0; i--)); do
-		name=${ALL_SERIES[i]}
-		[ -n "${wanted[$name]:-}" ] || continue
-		for need in ${NEEDS[$name]}; do
-			wanted[$need]=1
-		done
-	done
-	for name in "${ALL_SERIES[@]}"; do
-		[ -z "${wanted[$name]:-}" ] || printf '%s\n' "$name"
-	done
-}
+# ARCH is an architecture of ours, not what the kernel's Makefile takes it for: nothing inherits it.
+HOST_ARCH=$(host_arch)
+ARCH=${ARCH:-$HOST_ARCH}
+export -n ARCH
+ARCH_RECORD=$TOP/vm/arch/$ARCH
+[ -n "$ARCH" ] || usage_error "this machine is $(uname -m), of which there is no record; ARCH= takes: $(list_arches)"
+[ -f "$ARCH_RECORD" ] || usage_error "ARCH=$ARCH: choose from $(list_arches)"
+MAKE_ARCH=$(field make-arch "$ARCH_RECORD")
+SRCARCH=$(field srcarch "$ARCH_RECORD")
+# Of a guest that is not what this machine is: the prefix of compiler and binutils, and its user space.
+CROSS=
+SYSROOT=
+if [ "$ARCH" != "$HOST_ARCH" ]; then
+	CROSS=$(field cross "$ARCH_RECORD")
+	SYSROOT=$BUILD/sysroot-$ARCH
+fi
+# Nothing is the ordinary kernel, "debug" the one with vm/config/debug.config, too.
+FLAVOUR=${FLAVOUR:-}
+# Whatever is built for one of them is kept apart.
+SUFFIX=${SYSROOT:+-$ARCH}${FLAVOUR:+-$FLAVOUR}
+# How a step of a build is called.
+KIND=${SYSROOT:+$ARCH }${FLAVOUR:+$FLAVOUR }
+OBJ=$WORK/obj$SUFFIX
 
-# The patches of series NAME... in directory $1, in this order; 0000-* is the cover letter.
-list_patches_in() {
-	local dir=$1 name file
-	shift
-	for name; do
-		for file in "$dir/$name"/[0-9]*.patch; do
-			[ -f "$file" ] || continue
-			[[ ${file##*/} == 0000-* ]] || printf '%s\n' "$file"
-		done
-	done
-}
-
-list_patches() {
-	list_patches_in "$PATCHES" "$@"
-}
-
-# One hash over the manifest's lines of the series, and names and contents of the patches.
-patches_hash() {
-	local patch
-	{
-		sed -n '/^series:/p' "$MANIFEST"
-		list_patches "${ALL_SERIES[@]}" | while read -r patch; do
-			printf '%s %s\n' "$(sha256_of "$patch")" "${patch#"$PATCHES"/}"
-		done
-	} | sha256sum | cut -d ' ' -f 1
-}
+# The bases and their series.
+# shellcheck source-path=SCRIPTDIR source=lib-series.sh
+. "$TOP/scripts/lib-series.sh"
 
 need_space() {
 	local want=$1 dir=$BUILD have
@@ -213,11 +156,17 @@ hold_work() {
 	flock -n -s 7 || die "$WORK is being removed"
 }
 
-# guest_commands NAME...: what mkinitramfs is told to put commands of this machine into the guest's /bin.
+# guest_commands NAME...: what mkinitramfs is told to put commands into the guest's /bin.
 guest_commands() {
 	local name file
 	for name; do
-		file=$(type -P "$name") || {
+		if [ -n "$SYSROOT" ]; then
+			file=$(cd "$SYSROOT" && find bin usr/bin sbin usr/sbin -name "$name" | head -n 1)
+			file=${file:+$SYSROOT/$file}
+		else
+			file=$(type -P "$name" || true)
+		fi
+		[ -n "$file" ] || {
 			echo "$name is not there; scripts/tools --install gets it"
 			exit 1
 		}
@@ -232,177 +181,13 @@ own_git() {
 		git -c core.hooksPath=/dev/null -c safe.directory='*' "$@"
 }
 
-# ---- the state of the tree --------------------------------------------------------------
+# ---- Debian --------------------------------------------------------------------------------
 
-# The commit of each series on what it needs: refs/stacks/NAME of the tree.
-stacks_hash() {
-	own_git -C "$TREE" for-each-ref --format='%(refname) %(objectname)' refs/stacks |
-		sha256sum | cut -d ' ' -f 1
-}
-
-# What $TREE was made from, and the commits that came out.
-write_stamp() {
-	printf 'record: %s\npatches: %s\ntip: %s\nstacks: %s\n' "$(sha256_of "$RECORD")" \
-		"$(patches_hash)" "$(own_git -C "$TREE" rev-parse refs/heads/series)" \
-		"$(stacks_hash)" >"$STAMP.new"
-	mv "$STAMP.new" "$STAMP"
-}
-
-# What somebody did in the tree that would be lost, as one line; nothing when it is as we left it.
-foreign_work() {
-	local head tip
-	[ -d "$TREE" ] || return 0
-	tip=$(own_git -C "$TREE" rev-parse -q --verify refs/heads/series) || {
-		echo "it has no branch \"series\""
-		return
-	}
-	head=$(own_git -C "$TREE" symbolic-ref -q --short HEAD || echo "a detached HEAD")
-	if [ "$head" != series ]; then
-		echo "it is on $head, not on branch \"series\""
-	elif [ -n "$(own_git -C "$TREE" status --porcelain --untracked-files=no)" ]; then
-		echo "it has uncommitted changes"
-	elif [ "$tip" != "$(field tip "$STAMP")" ]; then
-		echo "its branch \"series\" has commits that were not made from the patches"
-	fi
-}
-
-# ---- applying patches without a work tree -----------------------------------------------
-
-# A repository in $SCRATCH that has the objects of another one: what is made in it leaves no trace there.
-make_lab() {
-	own_git init -q --bare "$SCRATCH/lab"
-	lab_git config user.name "$AUTHOR_NAME"
-	lab_git config user.email "$AUTHOR_EMAIL"
-	(cd "$1" && realpath "$(own_git rev-parse --git-path objects)") \
-		>"$SCRATCH/lab/objects/info/alternates"
-}
-
-lab_git() {
-	own_git -C "$SCRATCH/lab" "$@"
-}
-
-# The first file that "git apply" complained about in log $1.
-failing_file() {
-	sed -n -E \
-		-e 's/^error: patch failed: (.*):[0-9]+$/\1/p' \
-		-e 's/^error: (.*): (patch does not apply|does not exist|already exists|does not match index|wrong type|No such file).*/\1/p' \
-		"$1" | head -n 1
-}
-
-# A patch's name with that of its series.
-patch_name() {
-	printf '%s/%s\n' "$(basename "$(dirname "$1")")" "${1##*/}"
-}
-
-# try_patches TREE-ISH PATCH...: do the patches apply, in the lab? The tree that they give is left in
-# TRIED, or the message in APPLY_ERROR; the patches that apply at other lines only are in OFFSETS. The subshells
-# are for the callers' traps: what a trap says while a function is redirected goes into the log.
-TRIED=
-APPLY_ERROR=
-OFFSETS=
-try_patches() {
-	local index=$SCRATCH/try.index log=$SCRATCH/try.log patch found
-	rm -f "$index"
-	OFFSETS=
-	if ! (GIT_INDEX_FILE=$index lab_git read-tree "$1") 2>"$log"; then
-		APPLY_ERROR="cannot read $1: $(cat "$log")"
-		return 1
-	fi
-	shift
-	for patch; do
-		if (GIT_INDEX_FILE=$index lab_git apply --cached --verbose --whitespace=nowarn "$patch") \
-			>"$log" 2>&1; then
-			# git apply knows no fuzz; an offset means that the patch was made on another source
-			found=$(grep -E 'offset|fuzz' "$log" | sed "s|^|$(patch_name "$patch"): |" || true)
-			OFFSETS+=${found:+$found$'\n'}
-			continue
-		fi
-		APPLY_ERROR=$(printf '%s does not apply, first at file %s\n' \
-			"$(patch_name "$patch")" "$(failing_file "$log")"
-			grep '^error:' "$log" | sed 's/^/    /' | head -n 10)
-		return 1
-	done
-	TRIED=$(GIT_INDEX_FILE=$index lab_git write-tree)
-}
-
-# How a series' place is called in a message.
-place_of() {
-	if [ -n "${NEEDS[$1]}" ]; then
-		echo "what it needs ($(with_needs "$1" | grep -vx "$1" | paste -sd ' '))"
-	else
-		echo "the bare base"
-	fi
-}
-
-# try_stacks TREE-ISH DIR NAME...: do the patches of these series in DIR apply on what each of them needs? The
-# message is left in APPLY_ERROR. Stacks that begin alike are tried once.
-declare -A TRIED_STACKS=()
-try_stacks() {
-	local base=$1 dir=$2 name part parts patches tree
-	shift 2
-	for name; do
-		parts='' tree=$base
-		for part in $(with_needs "$name"); do
-			parts+=" $part"
-			if [ -z "${TRIED_STACKS[$parts]:-}" ]; then
-				mapfile -t patches < <(list_patches_in "$dir" "$part")
-				try_patches "$tree" "${patches[@]}" || {
-					APPLY_ERROR="series $name on $(place_of "$name"): $APPLY_ERROR"
-					return 1
-				}
-				TRIED_STACKS[$parts]=$TRIED
-			fi
-			tree=${TRIED_STACKS[$parts]}
-		done
-	done
-}
-
-# am_on COMMIT PATCH...: the commit that git am makes of the patches is left in MADE. It is made in the lab, in
-# a work tree that holds no files: git am writes just those that it needs.
-MADE=
-am_on() {
-	local commit=$1 dir=$SCRATCH/am
-	shift
-	MADE=$commit
-	[ $# -gt 0 ] || return 0
-	lab_git worktree add -q --no-checkout --detach "$dir" "$commit"
-	own_git -C "$dir" read-tree "$commit"
-	own_git -C "$dir" am -q --no-3way --no-scissors --whitespace=nowarn \
-		--committer-date-is-author-date "$@"
-	MADE=$(own_git -C "$dir" rev-parse HEAD)
-	rm -rf "$dir"
-	lab_git worktree prune
-}
-
-# make_stacks COMMIT DIR: refs/stacks/NAME of the lab, from the patches in DIR: each series on what it needs, and
-# on nothing else.
-make_stacks() {
-	local base=$1 dir=$2 name part parts patches commit
-	local -A known=()
-	for name in "${ALL_SERIES[@]}"; do
-		parts='' commit=$base
-		for part in $(with_needs "$name"); do
-			parts+=" $part"
-			if [ -z "${known[$parts]:-}" ]; then
-				mapfile -t patches < <(list_patches_in "$dir" "$part")
-				am_on "$commit" "${patches[@]}"
-				known[$parts]=$MADE
-			fi
-			commit=${known[$parts]}
-		done
-		lab_git update-ref "refs/stacks/$name" "$commit"
-	done
-}
-
-# Where series NAME begins in refs/stacks/NAME of a repository: stack_start REPOSITORY NAME NUMBER-OF-PATCHES
-stack_start() {
-	own_git -C "$1" rev-parse "refs/stacks/$2~$3"
-}
-
-# Take refs/stacks/* of the lab over into a tree of ours.
-fetch_stacks() {
-	own_git -C "$1" fetch -q --no-tags --no-write-fetch-head --prune "$SCRATCH/lab" \
-		'+refs/stacks/*:refs/stacks/*'
+# The machine's own mirror, so that nothing has to be configured.
+debian_mirror() {
+	# shellcheck disable=SC2016 # apt's own variables
+	apt-get indextargets --format '$(REPO_URI)|$(ORIGIN)|$(CODENAME)|$(IDENTIFIER)' |
+		awk -F '|' '$2 == "Debian" && $4 == "Packages" && $3 !~ /security|updates|backports/ && !seen++ { print $1 }'
 }
 
 # ---- what is built already ----------------------------------------------------------------
@@ -430,12 +215,12 @@ is_built() {
 # clone: no absolute paths in the hash. With a time given, the kernel's build does without the threads
 # of an old pahole, which make another BTF each time.
 kernel_make() {
-	local tree=$1 cc=gcc
+	local tree=$1 cc=${CROSS}gcc
 	shift
-	command -v ccache >/dev/null && cc="ccache gcc"
+	! command -v ccache >/dev/null || cc="ccache $cc"
 	CCACHE_BASEDIR=$WORK CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros \
 		KBUILD_BUILD_TIMESTAMP="Thu Jan  1 00:00:00 UTC 1970" \
-		make -C "$tree" O="$OBJ" -j"$JOBS" CC="$cc" "$@"
+		make -C "$tree" O="$OBJ" -j"$JOBS" ARCH="$MAKE_ARCH" CROSS_COMPILE="$CROSS" CC="$cc" "$@"
 }
 
 # kernel_build TREE: vmlinux, the boot image of whatever architecture this is, and modules; a step. When
@@ -464,8 +249,18 @@ checkout_to() {
 }
 
 # The configuration of a guest's kernel.
-CONFIGS=("$TOP/vm/config/common.config" "$TOP/vm/config/$(uname -m).config")
-[ -z "$KERNEL" ] || CONFIGS+=("$TOP/vm/config/$KERNEL.config")
+CONFIGS=("$TOP/vm/config/common.config")
+[ ! -f "$TOP/vm/config/$BASE.config" ] || CONFIGS+=("$TOP/vm/config/$BASE.config")
+CONFIGS+=("$TOP/vm/config/$ARCH.config")
+[ -z "$FLAVOUR" ] || CONFIGS+=("$TOP/vm/config/$FLAVOUR.config")
+
+# The last word on each option: a fragment can take back what one before it has asked for.
+wanted_options() {
+	cat "${CONFIGS[@]}" | awk '
+		match($0, /^# CONFIG_[A-Z0-9_]+ is not set$/) { delete want[$2]; next }
+		/^CONFIG_/ { split($0, part, "="); want[part[1]] = $0 }
+		END { for (name in want) print want[name] }' | sort
+}
 
 # Kconfig drops what it does not know or what lacks a dependency, silently.
 check_config() {
@@ -473,7 +268,7 @@ check_config() {
 
 	while read -r line; do
 		grep -qxF "$line" "$OBJ/.config.new" || missing+=("$line")
-	done < <(grep -h '^CONFIG_' "${CONFIGS[@]}")
+	done < <(wanted_options)
 	[ ${#missing[@]} -eq 0 ] ||
 		die "Kconfig of this kernel did not take: ${missing[*]}"
 }
@@ -499,19 +294,30 @@ use_new_config() {
 
 CLANG=${CLANG:-clang-22}
 LLVM=${CLANG#clang}
-SELFTESTS=$WORK/selftests${KERNEL:+-$KERNEL}
+SELFTESTS=$WORK/selftests$SUFFIX
 
 # selftests_make TREE OUT MAKE-ARGUMENT...: the selftests of TREE against the kernel in $OBJ. What
 # this machine or configuration cannot build is left out, and missed where it is needed.
 selftests_make() {
-	local tree=$1 out=$2
+	local tree=$1 out=$2 cross=()
 	shift 2
 	mkdir -p "$out"
-	make -C "$tree/tools/testing/selftests/bpf" -j"$JOBS" \
+	[ -z "$SYSROOT" ] || cross=(
+		CROSS_COMPILE="$CROSS" EXTRA_CFLAGS="$(sysroot_flags)" EXTRA_LDFLAGS="$(sysroot_flags)"
+	)
+	make -C "$tree/tools/testing/selftests/bpf" -j"$JOBS" ARCH="$SRCARCH" "${cross[@]}" \
 		OUTPUT="$out" O="$OBJ" KBUILD_OUTPUT="$OBJ" VMLINUX_BTF="$OBJ/vmlinux" \
 		CLANG="$CLANG" LLC="llc$LLVM" LLVM_STRIP="llvm-strip$LLVM" \
 		LLVM_CONFIG="llvm-config$LLVM" \
 		BPF_STRICT_BUILD=0 SKIP_DOCS=1 SKIP_LLVM=1 SKIP_LIBBFD=1 "$@"
+}
+
+# What the compiler is told to find headers and libraries of another architecture.
+sysroot_flags() {
+	local triplet
+	triplet=$(field triplet "$ARCH_RECORD")
+	echo "-isystem $SYSROOT/usr/include -isystem $SYSROOT/usr/include/$triplet" \
+		"-L$SYSROOT/usr/lib/$triplet -Wl,-rpath-link,$SYSROOT/usr/lib/$triplet:$SYSROOT/lib/$triplet"
 }
 
 # pack_test_progs TREE OUT ARCHIVE [-i INIT]: test_progs of OUT, with what its tests call.
@@ -523,7 +329,7 @@ pack_test_progs() {
 	mapfile -t commands <<<"$commands"
 	mkdir -p "$out/stripped"
 	"llvm-strip$LLVM" -o "$out/stripped/test_progs" "$out/test_progs"
-	"$TOP/vm/mkinitramfs" "$archive" "$@" \
+	"$TOP/vm/mkinitramfs" ${SYSROOT:+-r "$SYSROOT"} "$archive" "$@" \
 		"$out/stripped/test_progs:bin/test_progs" "$out/bpf_testmod.ko:bin/bpf_testmod.ko" \
 		"$out/sign-file:bin/sign-file" \
 		"$tree/tools/testing/selftests/bpf/verify_sig_setup.sh:bin/verify_sig_setup.sh" "${commands[@]}"
