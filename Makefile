@@ -2,6 +2,7 @@
 #
 # Variables:
 #   BASE      kernel version (7.3)
+#   ARCH      architecture of the guest: the names in vm/arch (default: what this machine is)
 #   BUILD     where everything is built (build/)
 #   LINUX     kernel source of your own, a tarball or a tree; kept until LINUX=default
 #   FORCE=1   put work in the tree aside, take a source or tree of another version
@@ -15,11 +16,16 @@
 #   CUT       name of one of them (test-cut: gate)
 #   LOADS     number of random loads (test: 10000, debug: 20000)
 #   CYCLES    how often (dumps: 20, abuse: 200)
+#   PROG      a program of yours (run); ARGS are its arguments, FILES more files beside it
 #   RERUN=1   run tests again that have results (regress)
 
 BASE ?= 7.3
 BUILD ?= $(CURDIR)/build
 export BASE BUILD
+# of ours; the kernel's own Makefile has another variable of this name
+ifdef ARCH
+export ARCH
+endif
 
 DRAWN = $(if $(SEED),--seed '$(SEED)')
 CHOSEN = $(DRAWN) $(if $(LOADS),--loads '$(LOADS)') $(if $(TESTS),'$(TESTS)')
@@ -47,15 +53,15 @@ setup:
 # Before something is built for an hour.
 .PHONY: arguments
 arguments: setup
-	@vm/test --list $(if $(CYCLES),--cycles '$(CYCLES)') $(CHOSEN) >/dev/null
+	@vm/run-tests --list $(if $(CYCLES),--cycles '$(CYCLES)') $(CHOSEN) >/dev/null
 
 .PHONY: source
 source: ## get the kernel source, verified (LINUX=path uses yours)
-	@scripts/source
+	@scripts/get-source
 
 .PHONY: tree
 tree: source ## make the kernel tree with all series (FORCE=1 puts work in it aside)
-	@scripts/tree
+	@scripts/make-tree
 
 .PHONY: export
 export: ## make the patches of each series from branch series of the tree
@@ -67,7 +73,7 @@ apply: ## put the series on a git tree of yours (TREE=path SERIES="names": these
 
 .PHONY: check
 check: setup tree ## everything that needs no virtual machine (CHECKS="..." for some only)
-	@scripts/kernel config
+	@scripts/build-kernel config
 	@scripts/check $(CHECKS)
 	$(if $(CHECKS),,@tests/harness/run)
 
@@ -75,15 +81,15 @@ check: setup tree ## everything that needs no virtual machine (CHECKS="..." for 
 
 .PHONY: kernel
 kernel: setup tree ## build the kernel that the guest boots
-	@scripts/kernel
+	@scripts/build-kernel
 
 .PHONY: guest
 guest: kernel ## build what runs in the guest, without the selftests
-	@scripts/guest base
+	@scripts/build-guest base
 
 .PHONY: selftests
 selftests: kernel ## build what runs in the guest, the kernel's selftests too
-	@scripts/guest all
+	@scripts/build-guest all
 
 .PHONY: demo
 demo: arguments guest ## a kernel bug check fires, a BPF program takes a crash dump there
@@ -95,7 +101,7 @@ demo-panic: arguments guest ## the same without a crash kernel: the program pani
 
 .PHONY: test
 test: setup arguments selftests check ## make check, then every gate and every real panic in VMs
-	@vm/test $(CHOSEN)
+	@vm/run-tests $(CHOSEN)
 
 CUT ?= gate
 .PHONY: test-cut
@@ -104,26 +110,31 @@ test-cut: setup tree ## the kernel of one series and what it needs, no more (CUT
 
 .PHONY: dumps
 dumps: arguments guest ## 20 crash dumps in a row, each read back (CYCLES=n for more or less)
-	@vm/test --cycles $(or $(CYCLES),20) --jobs 1 'dump: bpf_crash_kexec(), process context'
+	@vm/run-tests --cycles $(or $(CYCLES),20) --jobs 1 'dump: bpf_crash_kexec(), process context'
 
 .PHONY: abuse
 abuse: arguments guest ## all CPUs end the machine at once, CYCLES=n times; programs in every way to end it
-	@vm/test --everything --rounds $(or $(CYCLES),200) $(DRAWN) 'abuse: *'
+	@vm/run-tests --everything --rounds $(or $(CYCLES),200) $(DRAWN) 'abuse: *'
 
 # The ordinary kernel is the one that takes the dumps.
 .PHONY: debug
 debug: arguments guest ## all tests, and LOADS=n random loads, on a kernel with KASAN and lockdep
-	@KERNEL=debug scripts/kernel
-	@KERNEL=debug scripts/guest all
-	@KERNEL=debug vm/test --loads 20000 $(CHOSEN)
+	@FLAVOUR=debug scripts/build-kernel
+	@FLAVOUR=debug scripts/build-guest all
+	@FLAVOUR=debug vm/run-tests --loads 20000 $(CHOSEN)
 
 .PHONY: regress
 regress: setup tree ## the kernel's own BPF selftests, without and with the series
 	@scripts/regress
 
+.PHONY: run
+run: arguments guest ## run a program of yours in the guest (PROG=path ARGS="..."), which is in /run there
+	@$(if $(PROG),,echo 'make run: PROG= is missing: make run PROG=path/to/program ARGS="..."' >&2; exit 2)
+	@vm/boot --name run --keep --show $(foreach file,$(PROG) $(FILES),--file '$(file)') -- '/run/$(notdir $(PROG)) $(ARGS)'
+
 .PHONY: shell
 shell: arguments guest ## a shell in the guest ('exit' powers off)
-	@vm/run --shell --name shell
+	@vm/boot --shell --name shell
 
 # ---- cleaning ----
 

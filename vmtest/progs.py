@@ -1,46 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests in VMs have in common."""
+"""What the kernel's test_progs prints."""
 
 import re
 from dataclasses import dataclass
 
-import machine as vm
-
-# What the kernel says of a program that ends the machine: the end, the program's name, id, tag and uid, the message.
-RE_REASON = re.compile(
-    vm.PRINTK + r"(?:Kernel panic - not syncing: )?BPF: (panic|crash_kexec|halt|restart|power_off) by program (\S+), "
-    r"id (\d+), tag ([0-9a-f]{16}), loaded by uid (\d+): (.*?)\r?$", re.M)
-# What the crash tool knows of its program.
-RE_IDENTITY = re.compile(r"^crash: program (\S+), id (\d+), tag ([0-9a-f]{16}), loaded by uid (\d+)$", re.M)
-# What test_progs says of a test or subtest, and at its end; the other programs say it without subtests.
+# What it says of a test or subtest, and at its end; the other programs say it without subtests.
 RE_RESULT = re.compile(r"^#(\d+(?:/\d+)?) +(.+?):(OK|FAIL|SKIP)( \(.*\))?\r?$", re.M)
 RE_SUMMARY = re.compile(r"^Summary: (\d+)(?:/(\d+))? PASSED, (\d+) SKIPPED(?: \(\d+ not built\))?, "
                         r"(\d+)(?:/(\d+))? FAILED\r?$", re.M)
 # It may say this in the middle of a line.
 RE_WATCHDOG = re.compile(r"WATCHDOG: .*? seconds\.\.\.\r?\n")
-
-
-class Failed(Exception):
-    """A test failed, for the reason given."""
-
-
-def word(action):
-    """The kernel's name of an action of the crash tool."""
-    return action.replace("-", "_")
-
-
-def reasons(text, action=None):
-    """[(name, id, tag, uid), message] of each line that says how, by whom and why the machine ends."""
-    return [(found[1:5], found[5]) for found in RE_REASON.findall(text) if action in (None, found[0])]
-
-
-def check(condition, reason):
-    if not condition:
-        raise Failed(reason)
-
-
-def explain(outcome, reason):
-    return "\n".join([f"{reason}", f"{outcome}", *("  " + line for line in outcome.tail()), f"logs: {outcome.log}"])
 
 
 @dataclass
@@ -74,3 +43,19 @@ def read_progs(output):
     wrong = f"its summary has {said} subtests passed and failed, its lines {counted}" \
         if summaries and said != counted else ""
     return output, results, wrong
+
+
+def results_of(test, results):
+    """(name, reason or None, remark of a test that was skipped or None) of the subtests, or of a test without any."""
+    found = [r for r in results if r.name.startswith(test + "/")] or [r for r in results if r.name == test]
+    for r in found:
+        # The framework says so of a test that does not compile.
+        if r.result == "SKIP" and "not built" not in r.more:
+            yield r.name, None, r.more.strip(" ()") or "by the test itself"
+        else:
+            yield r.name, None if r.result == "OK" else "\n".join(r.failed) or r.result + r.more, None
+    if not found:
+        yield test, "did not run", None
+    # One that fails outside of its subtests, or after them.
+    elif any(r.name == test and r.result == "FAIL" for r in results) and not any(r.result == "FAIL" for r in found):
+        yield test, "FAIL", None

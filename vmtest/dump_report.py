@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Print a report on a crash dump as JSON: dump-report VMCORE VMLINUX"""
+"""Print a report on a crash dump as JSON: dump_report.py VMCORE VMLINUX
+
+Run by the distribution's own Python, which has drgn; nothing of the package is imported.
+"""
 
 import json
 import struct
@@ -11,8 +14,8 @@ from drgn.helpers.linux.bpf import bpf_map_for_each, bpf_prog_for_each
 from drgn.helpers.linux.list import list_for_each_entry
 from drgn.helpers.linux.printk import get_dmesg
 
-# struct record of record.h
-RECORD = "<QI16s64s4x"
+# struct record of record.h, without the order of bytes
+RECORD = "QI16s64s4x"
 
 
 def text(raw):
@@ -24,9 +27,11 @@ def read_array(prog, map_):
     array = drgn.container_of(map_, "struct bpf_array", "map")
     step = array.elem_size.value_()
     start = array.value.address_of_().value_()
+    is_little = prog.platform.flags & drgn.PlatformFlags.IS_LITTLE_ENDIAN
+    layout = ("<" if is_little else ">") + RECORD
     records = []
     for i in range(map_.max_entries.value_()):
-        seq, pid, comm, what = struct.unpack(RECORD, prog.read(start + i * step, struct.calcsize(RECORD)))
+        seq, pid, comm, what = struct.unpack(layout, prog.read(start + i * step, struct.calcsize(layout)))
         if seq:
             records.append({"seq": seq, "pid": pid, "comm": text(comm), "text": text(what)})
     return sorted(records, key=lambda r: r["seq"])
@@ -107,7 +112,10 @@ def main():
     prog.load_debug_info([vmlinux])
 
     thread = prog.crashed_thread()
-    frames = unwind(prog, thread.stack_trace())
+    try:
+        frames = unwind(prog, thread.stack_trace())
+    except (ValueError, NotImplementedError):
+        frames = []  # of an architecture whose stacks drgn cannot read; who needs them misses them
     names = [name_of(prog, frame) for frame in frames]
     task = thread.object
     print(json.dumps({

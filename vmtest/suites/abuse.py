@@ -15,8 +15,9 @@ import random
 import re
 import secrets
 
-import checks
-from checks import check, explain, reasons, word
+from vmtest.checks import check, explain, reasons, spoken, word
+from vmtest.suite import Test
+from vmtest.suites.programs import needs
 
 CPUS = 4
 # How often a machine is started that does not boot: emulated ones with more CPUs than the host has are slow.
@@ -32,7 +33,7 @@ STOPPED_BY_NMI = re.compile(r"WARNING: inconsistent lock state(?:(?!WARNING).)*?
                             r"(?:(?!WARNING).)*?<NMI>(?:(?!WARNING|</NMI>).)*?__register_nmi_handler"
                             r"(?:(?!WARNING|</NMI>).)*?native_stop_other_cpus", re.S)
 
-# The ways to end a machine without BPF: how the crash tool calls it, the verdict, what is said of it.
+# The ways to end a machine without BPF: how the guest's tool calls it, the verdict, what is said of it.
 VIAS = {
     "panic": ("panic", "panicked", "dumptest"),
     "dump": ("panic", "crash-kernel", None),
@@ -105,37 +106,54 @@ FEW = [
 ]
 
 
+def tests(suite):
+    abuse = Abuse(suite)
+    for number in range(1, suite.rounds + 1):
+        yield abuse.mix_test(number)
+    if not suite.everything:
+        for via, where, action in FEW:
+            yield abuse.path_test(via, where, action)
+        return
+    for via, places in PATHS.items():
+        for where in places.split():
+            for action in ["none", "panic", "halt", "restart", "power-off", "crash-kexec", "emerg"]:
+                yield abuse.path_test(via, where, action)
+
+
+class Tally(collections.Counter):
+    """What has come of all tests, as remarks that are there when the run ends."""
+
+    def __init__(self, remarks):
+        super().__init__()
+        self.remarks = remarks
+
+    def __setitem__(self, what, count):
+        super().__setitem__(what, count)
+        self.remarks[:] = [line for line in self.remarks if not line.startswith("abuse: ")]
+        self.remarks += [f"abuse: {key}: {number}" for key, number in sorted(self.items())]
+
+
 class Abuse:
     """The tests, on top of a Suite, which boots the machines."""
 
-    def __init__(self, suite, seed, rounds, everything):
-        self.suite, self.seed, self.rounds, self.everything = suite, seed, rounds, everything
-        self.tally = collections.Counter()
+    def __init__(self, suite):
+        self.suite = suite
+        self.tally = Tally(suite.remarks)
 
-    def tests(self):
-        for number in range(1, self.rounds + 1):
-            draw = random.Random(f"{self.seed}/{number}")
-            dump, program = number % 2 == 0, draw.choice(["fentry", "fentry", "nmi"])
-            mix = [draw.choice(ACTIONS) for _ in range(CPUS)]
-            name = f"abuse: all CPUs at once, round {number}{', with a crash kernel' if dump else ''}"
-            yield name, lambda n=number, p=program, m=mix, d=dump: self.mix(n, p, m, d)
-        if not self.everything:
-            for via, where, action in FEW:
-                yield self.path_test(via, where, action)
-            return
-        for via, places in PATHS.items():
-            for where in places.split():
-                for action in ["none", "panic", "halt", "restart", "power-off", "crash-kexec", "emerg"]:
-                    yield self.path_test(via, where, action)
-
-    def remarks(self):
-        return [f"abuse: {what}: {count}" for what, count in sorted(self.tally.items())]
+    def mix_test(self, number):
+        draw = random.Random(f"{self.suite.seed}/{number}")
+        dump, program = number % 2 == 0, draw.choice(["fentry", "fentry", "nmi"])
+        if self.suite.session.lacks(*needs(program)):
+            program = "fentry"
+        mix = [draw.choice(ACTIONS) for _ in range(CPUS)]
+        name = f"abuse: all CPUs at once, round {number}{', with a crash kernel' if dump else ''}"
+        return Test(name, lambda: self.mix(number, program, mix, dump), ("ftrace",))
 
     def path_test(self, via, where, action):
         where, _, optional = where.partition("?")
         what = "control" if action == "none" else action
-        return (f"abuse: {what} on {where} in the way of {via}",
-                lambda: self.path(via, where, action, optional is None))
+        return Test(f"abuse: {what} on {where} in the way of {via}",
+                    lambda: self.path(via, where, action, optional is None), ("ftrace", "paths"))
 
     def boot(self, name, command, dump, append="", **options):
         if dump:
@@ -152,9 +170,9 @@ class Abuse:
     def mix(self, number, program, mix, dump):
         token = secrets.token_hex(8)
         race = "--race " if program == "fentry" else ""
-        outcome = self.boot(f"abuse-mix-{number}", f"crash {race}--mix {','.join(mix)} --token {token} {program}", dump,
+        outcome = self.boot(f"abuse-mix-{number}", f"crasher {race}--mix {','.join(mix)} --token {token} {program}", dump,
                             # else an NMI is for the first CPU only
-                            append="apic_extnmi=all", smp=CPUS)
+                            append=self.suite.session.arch.append_nmi_all, smp=CPUS)
 
         def failed(reason):
             return explain(outcome, f"{reason} ({program}; the CPUs were told: {' '.join(mix)})")
@@ -166,16 +184,8 @@ class Abuse:
         # nobody has anything to end it with
         ends = ends or {"finished": None}
         check(outcome.verdict in ends, failed(f"expected one of: {', '.join(ends)}"))
-        check(outcome.verdict != "finished" or outcome.detail == "42", failed("the crash tool failed"))
-        panics = outcome.panics()
-        # only the one that comes first says so; a power-off is deferred, and others may come before it is done
-        said = {action for action in mix if reasons(outcome.console, word(action))}
-        check(all(message == token for _, message in reasons(outcome.console)), failed("another message"))
-        check(len(panics) == len(reasons(outcome.console, "panic")), failed(f"panic lines: {panics}"))
-        check(len(reasons(outcome.console)) == len(said) and len(said - {"power-off"}) <= 1,
-              failed(f"more than one says so: {sorted(said)}"))
-        winner = ends[outcome.verdict]
-        check(not winner or winner in said, failed("the winner did not say so"))
+        check(outcome.verdict != "finished" or outcome.detail == "42", failed("the guest's tool failed"))
+        self.check_words(outcome, token, ends[outcome.verdict], failed)
         splats = outcome.splats()
         if STOPPED_BY_NMI.search(outcome.console):
             splats = [splat for splat in splats if "inconsistent lock state" not in splat]
@@ -184,6 +194,22 @@ class Abuse:
         check(outcome.counters and outcome.counters[0] >= 2, failed(f"no two CPUs were there: {outcome.counters}"))
         self.tally[f"{outcome.verdict}{', with a crash kernel' if dump else ''}"] += 1
         self.tally["all CPUs were there"] += outcome.counters[0] >= CPUS
+
+    @staticmethod
+    def check_words(outcome, token, winner, failed):
+        """Who said that it ends the machine. A crash_kexec() says so before it is known who comes first, and a
+        power-off is deferred; of all others only the one that comes first says anything, and nobody comes after it.
+        """
+        said = [action for action, message in spoken(outcome.console) if message == token]
+        check(len(said) == len(spoken(outcome.console)), failed("another message"))
+        check(len(outcome.panics()) == said.count("panic"), failed(f"panic lines: {outcome.panics()}"))
+        firm = [action for action in said if action not in ("crash_kexec", "power_off")]
+        check(len(firm) <= 1 and said.count("power_off") <= 1, failed(f"more than one says so: {said}"))
+        check(not firm or said[-1] in (firm[0], "power_off"), failed(f"somebody spoke after the end: {said}"))
+        if winner:
+            check(word(winner) in said, failed(f"the winner did not say so: {said}"))
+        elif outcome.verdict == "crash-kernel":
+            check(said and said[-1] in ("panic", "crash_kexec", "power_off"), failed(f"nobody wanted a dump: {said}"))
 
     def path(self, via, where, action, must_run=True):
         token = secrets.token_hex(8)
@@ -196,7 +222,7 @@ class Abuse:
         # has nothing else left to do; a machine that restarts at once does not come to that.
         append = "panic=0" if via == "print" and action == "panic" else ""
         outcome = self.boot(
-            slug, f"crash {what} --token {token} --on {where.removeprefix('tp:')} --via {how} {program}", via == "dump",
+            slug, f"crasher {what} --token {token} --on {where.removeprefix('tp:')} --via {how} {program}", via == "dump",
             append)
         called, returned = outcome.counters or (0, 0)
         ends = {end}
@@ -204,10 +230,10 @@ class Abuse:
             ends.add("crash-kernel" if via == "dump" and action == "panic" else VERDICTS[action])
         check(outcome.verdict in ends, explain(outcome, f"expected: {' or '.join(sorted(ends))}"))
         if control:
-            check(outcome.verdict != "finished" or outcome.detail == "0", explain(outcome, "the crash tool failed"))
+            check(outcome.verdict != "finished" or outcome.detail == "0", explain(outcome, "the guest's tool failed"))
             check(not called, explain(outcome, "it is not armed, and was called"))
         else:
-            check(outcome.verdict != "finished" or outcome.detail == detail, explain(outcome, "the crash tool failed"))
+            check(outcome.verdict != "finished" or outcome.detail == detail, explain(outcome, "the guest's tool failed"))
             check(called or not must_run, explain(outcome, "the program did not run"))
         panics, ours = outcome.panics(), reasons(outcome.console, "panic")
         theirs = {"dumptest" if via == "dump" else detail} if end in ("panicked", "crash-kernel") else set()

@@ -6,14 +6,23 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include "crash.h"
+#include "crasher.h"
 #include "record.h"
 
 /* A system call, which is where sleepable programs can be. */
-#ifdef __TARGET_ARCH_x86
+#if defined(__TARGET_ARCH_x86)
 #define SYS_STATFS "__x64_sys_statfs"
-#else
-#define SYS_STATFS "sys_statfs"
+#elif defined(__TARGET_ARCH_arm64)
+#define SYS_STATFS "__arm64_sys_statfs"
+#elif defined(__TARGET_ARCH_s390)
+#define SYS_STATFS "__s390x_sys_statfs"
+#elif defined(__TARGET_ARCH_riscv)
+#define SYS_STATFS "__riscv_sys_statfs"
+#endif
+
+/* The build says which function of the console's driver prints. */
+#ifndef CONSOLE_WRITE
+#define CONSOLE_WRITE "none"
 #endif
 
 char _license[] SEC("license") = "GPL";
@@ -389,7 +398,7 @@ int console(void *ctx)
 }
 
 /* The lock of the serial console's port is held. */
-SEC("?fentry/serial8250_console_write")
+SEC("?fentry/" CONSOLE_WRITE)
 int console_write(void *ctx)
 {
 	return crash();
@@ -438,7 +447,7 @@ int hold_port_lock(void *ctx)
 }
 
 /* The same for the serial console, by whatever thread prints there. */
-SEC("?fentry/serial8250_console_write")
+SEC("?fentry/" CONSOLE_WRITE)
 int hold_serial_lock(void *ctx)
 {
 	hold();

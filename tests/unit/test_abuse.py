@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The verdict on all CPUs at once, of machines that are made up."""
+
+import re
+import unittest
+from types import SimpleNamespace
+
+from tests.unit.made_up import line, make_session
+from vmtest.checks import Failed
+from vmtest.suites import abuse
+from vmtest.verdict import Outcome
+
+MIX = ["panic", "halt", "restart", "crash-kexec"]
+
+
+def said(action, start="", message="TOKEN"):
+    return line(f"{start}BPF: {action} by program fentry, id 7, tag 0123456789abcdef, loaded by uid 0: {message}")
+
+
+PANIC = said("panic", "Kernel panic - not syncing: ")
+STOPPED = "".join(map(line, [
+    "WARNING: inconsistent lock state", "ffff (&nmi_desc[NMI_LOCAL].lock){....}, at: f+0x1/0x2", " <NMI>",
+    " __register_nmi_handler+0xa7/0x2f3", " native_stop_other_cpus+0x2a4/0x44e", " </NMI>"]))
+
+# (verdict, console, whether a dump is wanted)
+GOOD = [
+    ("panicked", PANIC, False),
+    ("halted", said("halt"), False),
+    ("crash-kernel", PANIC, True),
+    ("crash-kernel", said("crash_kexec"), True),
+    # each that wants a dump may say so before somebody wins
+    ("crash-kernel", said("crash_kexec") + said("crash_kexec"), True),
+    ("crash-kernel", said("crash_kexec") + PANIC, True),
+    ("restarted", said("crash_kexec") + said("restart"), True),
+    ("halted", said("halt") + STOPPED, False),
+]
+BAD = [
+    ("panicked", PANIC + PANIC, False),
+    ("panicked", said("halt") + PANIC, False),
+    ("panicked", line("Kernel panic - not syncing: Fatal exception"), False),
+    ("panicked", said("panic", "Kernel panic - not syncing: ", "other"), False),
+    ("panicked", said("halt"), False),
+    ("halted", said("restart"), False),
+    ("halted", "", False),
+    ("halted", said("halt") + line("BUG: something"), False),
+    ("halted", said("halt") + STOPPED + line("BUG: something"), False),
+    ("halted", said("halt") + STOPPED.replace("native_stop_other_cpus", "f"), False),
+    ("halted", said("halt") + STOPPED.replace("nmi_desc", "lock"), False),
+    ("halted", said("halt") + said("crash_kexec"), False),
+    ("restarted", said("restart") + said("restart"), False),
+    ("crash-kernel", "", False),
+    ("crash-kernel", "", True),
+    ("crash-kernel", said("restart"), True),
+    ("panicked", PANIC, True),
+    ("powered-off", "", False),
+    ("finished", "", False),
+    ("hung", "", False),
+    ("lost", "", False),
+]
+
+
+class Made:
+    """A suite whose machines are made up."""
+
+    def __init__(self, outcome):
+        self.outcome, self.session, self.remarks, self.seed = outcome, make_session(), [], 0
+
+    def boot(self, _name, command, **_options):
+        token = re.search(r"--token (\w+)", command)[1]
+        self.outcome.console = self.outcome.console.replace("TOKEN", token)
+        return self.outcome
+
+    @staticmethod
+    def crash_kernel_options(command, more=""):
+        return {"command": command, "append": more}
+
+
+class Mix(unittest.TestCase):
+    def judge(self, verdict, console, dump):
+        outcome = Outcome(verdict, "42", console=console, accel="tcg", output="crasher: arming fentry\n",
+                          boot_seconds=1.0, counters=[4, 0])
+        try:
+            abuse.Abuse(Made(outcome)).mix(0, "fentry", MIX, dump)
+        except Failed as error:
+            return str(error)
+        return ""
+
+    def test_order(self):
+        for verdict, console, dump in GOOD:
+            with self.subTest(f"{verdict}: {console}"):
+                self.assertEqual(self.judge(verdict, console, dump), "")
+
+    def test_disorder(self):
+        for verdict, console, dump in BAD:
+            with self.subTest(f"{verdict}: {console}"):
+                self.assertTrue(self.judge(verdict, console, dump))
+
+
+class Lists(unittest.TestCase):
+    def test_rounds_are_what_the_seed_says(self):
+        def names(seed):
+            suite = SimpleNamespace(session=make_session(), remarks=[], seed=seed, rounds=3, everything=False)
+            return [test.name for test in abuse.tests(suite)]
+
+        self.assertEqual(names(1), names(1))
+        self.assertEqual(names(1)[1], "abuse: all CPUs at once, round 2, with a crash kernel")

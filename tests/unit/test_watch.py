@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whether the CPUs of a made-up machine stand still, by the registers of each architecture."""
+
+import unittest
+from unittest import mock
+
+from tests.unit.made_up import TOP
+from vmtest import arch, watch
+
+
+def x86_64(place, takes, waits):
+    return f"RIP={place:016x} RFL={0x202 if takes else 2:08x} [-------] CPL=0 II=0 A20=1 SMM=0 HLT={int(waits)}"
+
+
+def arm64(place, takes, _waits):
+    return f" PC={place:016x} X00=0000000000000000 X01=1\nX30=0 SP=0 \nPSTATE={0x60000005 + 0x80 * (not takes):08x} EL1h"
+
+
+def riscv64(place, takes, _waits):
+    return f"CPU\n pc       {place:016x}\n mhartid  0\n mstatus  {0xa0 + 2 * takes:016x}\n"
+
+
+def s390x(place, takes, _waits):
+    return f"PSW=mask {0x0001000180000000 + takes * (1 << 56):016x} addr {place:016x} cc 00\n"
+
+
+# (name, the CPUs by number of the sample: place, takes interrupts, waits for one; whether they stand still)
+CASES = [
+    ("both wait", lambda n: [(100, False, True), (200, False, True)], True),
+    ("one waits, and takes interrupts", lambda n: [(100, True, True), (200, False, True)], False),
+    ("one goes round", lambda n: [(100, False, True), (200 + n % 8, False, False)], True),
+    ("one goes round, and on", lambda n: [(100, False, True), (200 + 64 * (n > 15), False, False)], False),
+    ("one is somewhere else each time", lambda n: [(100, False, True), (200 + 64 * n, False, False)], False),
+    ("one is not there", lambda n: [(100, False, True)], False),
+]
+
+
+class StandsStill(unittest.TestCase):
+    def check(self, name, register):
+        made = arch.load(TOP, name)
+        for case, cpus, still in CASES:
+            asked = []
+
+            def answer(_line, cpus=cpus, asked=asked):
+                asked.append(1)
+                return "\n".join(register(*cpu) for cpu in cpus(len(asked)))
+
+            with self.subTest(f"{name}: {case}"), mock.patch("time.sleep"):
+                self.assertEqual(watch.stands_still(answer, made, 2), still)
+
+    def test_x86_64(self):
+        self.check("x86_64", x86_64)
+
+    def test_arm64(self):
+        self.check("arm64", arm64)
+
+    def test_riscv64(self):
+        self.check("riscv64", riscv64)
+
+    def test_s390x(self):
+        self.check("s390x", s390x)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What differs between the architectures of guests: one record each, vm/arch/NAME."""
+
+import os
+import re
+from dataclasses import dataclass
+
+from vmtest.record import Record
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Where a CPU is, and whether it takes interrupts and waits for one, as far as QEMU shows that."""
+
+    place: int
+    takes_interrupts: bool
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Arch:
+    """An architecture, by its record; the keys are explained in vm/arch/x86_64."""
+
+    name: str
+    machine: str
+    image: str
+    qemu: str
+    qemu_machine: str
+    cpu: dict
+    console: str
+    early: str
+    append: str
+    append_debug: str
+    append_nmi_all: str
+    devices: list
+    status_bus: str
+    packages: str
+    registers: str
+    interrupts_on: int
+    interrupts_off: int
+    halt: str
+    console_write: str
+    lacks: dict
+
+    def cpus(self, text):
+        """The CPUs in the text of "info registers -a"."""
+        found = []
+        for match in re.finditer(self.registers, text, re.S):
+            groups = match.groupdict()
+            flags = int(groups.get("flags") or "0", 16)
+            takes = bool(flags & self.interrupts_on) if self.interrupts_on else not flags & self.interrupts_off
+            found.append(Cpu(int(groups["place"], 16), takes, groups.get("waits") == "1"))
+        return found
+
+
+def path_of(top, name):
+    return os.path.join(top, "vm", "arch", name)
+
+
+def names(top):
+    return sorted(os.listdir(os.path.join(top, "vm", "arch")))
+
+
+def host(top):
+    """The record of this machine, or nothing."""
+    machine = os.uname().machine
+    return next((name for name in names(top) if Record(path_of(top, name)).get("machine") == machine), "")
+
+
+def load(top, name):
+    record = Record(path_of(top, name))
+    return Arch(
+        name=name, machine=record.need("machine"), image=record.need("image"), qemu=record.need("qemu"),
+        qemu_machine=record.need("qemu-machine"),
+        cpu={"tcg": record.need("cpu-tcg"), "kvm": record.get("cpu-kvm", "host")},
+        console=record.need("console"), early=record.get("early"), append=record.get("append"),
+        append_debug=record.get("append-debug"), append_nmi_all=record.get("append-nmi-all"),
+        devices=record.get("devices").split(), status_bus=record.get("virtio-serial", "virtio-serial"),
+        packages=record.get("packages"), registers=record.need("registers"),
+        interrupts_on=int(record.get("interrupts-on", "0"), 16),
+        interrupts_off=int(record.get("interrupts-off", "0"), 16),
+        halt=record.get("halt", "halted"), console_write=record.get("console-write"), lacks=record.lacks())

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Run tests of the kernel's test_progs in one VM: a line of TAP for each subtest.
+
+A test that did not run has failed. Exit status: 0 all passed, 1 tests failed,
+3 the harness could not do its work.
+"""
+
+import os
+import shlex
+
+from vmtest import checks, progs, session
+from vmtest.machine import Machine
+from vmtest.tap import Tap
+
+
+def main():
+    parser = session.parser(__doc__)
+    parser.add_argument("--kernel", required=True, help="directory in which it was built")
+    parser.add_argument("--initrd", required=True, action="append")
+    parser.add_argument("--name", default="progs", help="name of the log directory")
+    parser.add_argument("test", nargs="+")
+    args = parser.parse_args()
+    made = session.make(parser, args)
+    kernel = os.path.join(args.kernel, made.arch.image)
+
+    def boot(command, **options):
+        return Machine(made, kernel, args.initrd, command=command, **options).run()
+
+    accel = made.find_accel(args.accel, lambda: boot(
+        "true", name="probe-kvm", accel="kvm", limits={"boot": 15, "silence": 15, "total": 15}))
+    tap = Tap(f"kernel {kernel}, accelerator {accel}")
+    # -v: a test that says nothing up to its end looks like a hung machine. -w: the machine has a limit of its own.
+    command = shlex.join(["test_progs", "-w", "3600", "-v", *(word for test in args.test for word in ("-a", test))])
+    outcome = boot(f"cd /bin; {command}", name=args.name, accel=accel, limits={"total": 3600})
+    output, results, wrong = progs.read_progs(outcome.output)
+    if not progs.RE_SUMMARY.search(output):
+        wrong = "it does not say how many there were"
+    for test in args.test:
+        for name, reason, skipped in progs.results_of(test, results):
+            tap.result(f"{args.name}: {name}", reason, skipped)
+    tap.result(f"{args.name}: as many passed and failed as test_progs counts", wrong or None)
+    # test_progs exits with 1 when a test has failed, which is shown above
+    good = outcome.verdict == "finished" and outcome.detail in ("0", "1") and not outcome.splats()
+    tap.result(f"{args.name}: the machine is as it was",
+               None if good else checks.explain(outcome, f"splats: {outcome.splats()}"))
+    tap.remark(f"{outcome.seconds:.1f} s, logs: {outcome.log}")
+    return tap.end()
+
+
+if __name__ == "__main__":
+    session.run_main(main, "Bail out! ")

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the suites of tests are made with: tests, and the machines that they boot."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Callable
+
+from vmtest import checks
+from vmtest.checks import check, explain
+from vmtest.machine import Machine
+from vmtest.session import Session
+
+
+@dataclass
+class Test:
+    """A test by its name. It returns nothing, or its results, [(name, None or what went wrong or Skip)]."""
+
+    name: str
+    function: Callable
+    needs: tuple = ()  # features that the architecture or base may lack
+
+
+@dataclass
+class Skip:
+    """The result of what was not tested, and why."""
+
+    reason: str
+
+
+@dataclass
+class Suite:
+    """A session's machines, as the tests boot them."""
+
+    session: Session
+    kernel: str
+    accel: str  # "auto" until a machine is needed
+    seed: int
+    loads: int
+    rounds: int
+    everything: bool
+    remarks: list = field(default_factory=list)  # printed at the end
+
+    def __post_init__(self):
+        self.built = self.session.built()
+
+    def boot(self, name, command, **options):
+        options.setdefault("initrd", [self.built.base])
+        options.setdefault("accel", self.accel)
+        return Machine(self.session, self.kernel, options.pop("initrd"), name=name, command=command, **options).run()
+
+    def expect(self, name, command, verdict, detail=None, **options):
+        outcome = self.boot(name, command, **options)
+        check(outcome.verdict == verdict and detail in (None, outcome.detail),
+              explain(outcome, f"expected: {verdict} {detail or ''}"))
+        if verdict == "hung":
+            with open(f"{outcome.log}/registers") as f:
+                check(re.search(self.session.arch.registers, f.read(), re.S),
+                      explain(outcome, "nothing is kept of where its CPUs are"))
+        return outcome
+
+    def with_crash_kernel(self, name, command, append="", **more):
+        options = self.crash_kernel_options(command)
+        append = f"{options.pop('append')} {append}"
+        return self.expect(name, options.pop("command"), "crash-kernel", append=append, **options, **more)
+
+    def crash_kernel_options(self, command, more=""):
+        """The kernel that takes a debug kernel's dumps is the ordinary one, which needs less memory."""
+        return self.session.with_crash_kernel(command, more)
+
+    def find_accel(self):
+        def probe():
+            limits = {"boot": 15, "silence": 15, "total": 15}
+            return Machine(self.session, self.kernel, [self.built.base], name="probe-kvm", accel="kvm",
+                           limits=limits).run()
+
+        self.accel = self.session.find_accel(self.accel, probe)
+
+
+def check_lives(outcome, status="0"):
+    """The machine finished, with that status of its command, and the kernel complained about nothing."""
+    good = outcome.verdict == "finished" and outcome.detail == status and not outcome.splats()
+    check(good, explain(outcome, f"splats: {outcome.splats()}"))
+
+
+def result_of(outcome, good):
+    """For a list of results: nothing is wrong, or what."""
+    return None if good else checks.explain(outcome, f"splats: {outcome.splats()}")
