@@ -17,6 +17,7 @@
 #   LOADS     number of random loads (test: 10000, debug: 20000)
 #   CYCLES    how often (dumps: 20, abuse: 200)
 #   PROG      a program of yours (run); ARGS are its arguments, FILES more files beside it
+#   RECORD=1  keep what a whole run says in results/, and on docs/results.md (test, abuse, debug)
 #   RERUN=1   run tests again that have results (regress)
 
 BASE ?= 7.3
@@ -28,6 +29,8 @@ export ARCH
 endif
 
 DRAWN = $(if $(SEED),--seed '$(SEED)')
+# of a whole run only
+KEPT = $(if $(filter 1,$(RECORD)),$(if $(TESTS),,--results $(1)-$(or $(ARCH),$(shell uname -m))))
 CHOSEN = $(DRAWN) $(if $(LOADS),--loads '$(LOADS)') $(if $(TESTS),'$(TESTS)')
 
 .DEFAULT_GOAL := help
@@ -101,7 +104,7 @@ demo-panic: arguments guest ## the same without a crash kernel: the program pani
 
 .PHONY: test
 test: setup arguments selftests check ## make check, then every gate and every real panic in VMs
-	@vm/run-tests $(CHOSEN)
+	@vm/run-tests $(call KEPT,test) $(CHOSEN)
 
 CUT ?= gate
 .PHONY: test-cut
@@ -114,14 +117,14 @@ dumps: arguments guest ## 20 crash dumps in a row, each read back (CYCLES=n for 
 
 .PHONY: abuse
 abuse: arguments guest ## all CPUs end the machine at once, CYCLES=n times; programs in every way to end it
-	@vm/run-tests --everything --rounds $(or $(CYCLES),200) $(DRAWN) 'abuse: *'
+	@vm/run-tests --everything --rounds $(or $(CYCLES),200) $(call KEPT,abuse) $(DRAWN) 'abuse: *'
 
 # The ordinary kernel is the one that takes the dumps.
 .PHONY: debug
 debug: arguments guest ## all tests, and LOADS=n random loads, on a kernel with KASAN and lockdep
 	@FLAVOUR=debug scripts/build-kernel
 	@FLAVOUR=debug scripts/build-guest all
-	@FLAVOUR=debug vm/run-tests --loads 20000 $(CHOSEN)
+	@FLAVOUR=debug vm/run-tests --loads 20000 $(call KEPT,debug) $(CHOSEN)
 
 .PHONY: regress
 regress: setup tree ## the kernel's own BPF selftests, without and with the series

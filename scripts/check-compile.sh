@@ -4,7 +4,7 @@
 # shellcheck disable=SC2153,SC2164 # variables of lib.sh and scripts/check; a check runs with "set -e"
 
 PREFIX=$WORK/prefix
-PREFIX_OBJ=$WORK/prefix-obj
+PREFIX_OBJ=$WORK/prefix-obj$SUFFIX
 CONFIG=$OBJ/.config
 
 # One key from all arguments, this file, and what every compile depends on.
@@ -14,7 +14,7 @@ cache_key() {
 		sha256_of "$RECORD"
 		sha256_of "$CONFIG"
 		sha256_of "$TOP/scripts/check-compile.sh"
-		gcc --version
+		"${CROSS}gcc" --version
 	} | sha256sum | cut -d ' ' -f 1
 }
 
@@ -40,12 +40,12 @@ prepare_prefix() {
 }
 
 prefix_make() {
-	local cc=gcc
+	local cc=${CROSS}gcc
 	if command -v ccache >/dev/null; then
-		cc="ccache gcc"
+		cc="ccache $cc"
 	fi
-	CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} nice make -C "$PREFIX" O="$PREFIX_OBJ" CC="$cc" \
-		-j"$JOBS" "$@"
+	CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} nice make -C "$PREFIX" O="$PREFIX_OBJ" \
+		ARCH="$MAKE_ARCH" CROSS_COMPILE="$CROSS" CC="$cc" -j"$JOBS" "$@"
 }
 
 prefix_checkout() {
@@ -183,7 +183,7 @@ options_of_added() {
 # NUMBER (from 0), and without any warning.
 check_options() {
 	local number=$1 commit=${COMMITS[$1]} key objects options option log
-	local PREFIX_OBJ=$WORK/prefix-obj-options
+	local PREFIX_OBJ=$WORK/prefix-obj-options$SUFFIX
 	objects=$(added_objects_of "$(before "$number")" "$commit")
 	[ -n "$objects" ] || not_concerned
 	need_config
@@ -235,7 +235,7 @@ test_files_of() {
 # check_selftests NUMBER: the selftests that patch NUMBER (from 0) touches compile after it. The
 # C files are only parsed, with the skeletons of all series.
 check_selftests() {
-	local number=$1 previous commit=${COMMITS[$1]} dir objects files file key log
+	local number=$1 previous commit=${COMMITS[$1]} dir objects files file key log cross=()
 	previous=$(before "$number")
 	objects=$(bpf_objects_of "$previous" "$commit")
 	files=$(test_files_of "$previous" "$commit")
@@ -249,7 +249,7 @@ check_selftests() {
 	prepare_prefix >"$CHECK_LOGS/compile-prepare.log" 2>&1
 	prefix_checkout "$commit"
 	log=$CHECK_LOGS/selftests-$SERIES-$((number + 1))-make.log
-	dir=$WORK/prefix-selftests
+	dir=$WORK/prefix-selftests$SUFFIX
 	: >"$log"
 	for file in $objects; do
 		rm -f "$dir/$file"
@@ -257,8 +257,9 @@ check_selftests() {
 		[ -f "$dir/$file" ] || fail "$file does not compile, see $log"
 	done
 	cd "$PREFIX/tools/testing/selftests/bpf"
+	[ -z "$SYSROOT" ] || read -ra cross <<<"$(sysroot_flags)"
 	for file in $files; do
-		gcc -std=gnu11 -D_GNU_SOURCE= -fsyntax-only -Wall -Werror -Wno-unused-but-set-variable \
+		"${CROSS}gcc" "${cross[@]}" -std=gnu11 -D_GNU_SOURCE= -fsyntax-only -Wall -Werror -Wno-unused-but-set-variable \
 			-I. -I"$SELFTESTS" -I"$SELFTESTS/tools/include" -I"$OBJ/include/generated" \
 			-I"$PREFIX/tools/lib" -I"$PREFIX/tools/include" -I"$PREFIX/tools/include/uapi" \
 			-I"$PREFIX/tools/arch/$SRCARCH/include" \

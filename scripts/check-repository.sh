@@ -63,6 +63,11 @@ check_unit() {
 	remark "$number tests$(sed -n '$s/^OK (\(.*\))$/, \1/p' <<<"$said")"
 }
 
+check_results() {
+	cd "$TOP"
+	python3 -B -m vmtest.results --check
+}
+
 # Paths of the machine on which a file was written, and registries that it should not name.
 check_paths() {
 	local pattern parent
