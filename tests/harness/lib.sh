@@ -12,7 +12,7 @@ TEMPORARY=$(mktemp -d)
 T="$TEMPORARY/made up"
 mkdir "$T"
 # as it is in a command that is printed, for a pattern
-T_TYPED=${T// /.* }
+T_TYPED=${T// /\\\\ }
 SERVER_PID=
 
 cleanup() {
@@ -166,7 +166,7 @@ everywhere() {
 			{
 				echo "at call $number of $calls, status $STATUS:"
 				cat "$OUT"
-				diff <(echo "$before") <("$state") | head -n 20
+				diff <(echo "$before") <("$state") || true
 			} | tap_diag
 			return
 		fi
@@ -247,9 +247,12 @@ make_repo() {
 	local to=$T/repo/patches/$BASE
 	R=$T/repo
 	rm -rf "$R"
-	mkdir -p "$to" "$R/vm"
+	mkdir -p "$to"
 	cp -a "$REPO/scripts" "$REPO/Makefile" "$R/"
-	cp -a "$REPO/vm/arch" "$R/vm/"
+	mkdir -p "$R/vm/arch"
+	printf 'machine: x86_64\npackages: qemu-of-x86\n' >"$R/vm/arch/x86_64"
+	printf 'machine: aarch64\npackages: qemu-of-arm firmware\ncross-packages: gcc-for-arm libc-for-arm\n' \
+		>"$R/vm/arch/arm64"
 	git -C "$T/dev" format-patch -q -o "$to/fixes-one" base..series~3
 	git -C "$T/dev" format-patch -q -o "$to/gate" series~3..series~2
 	git -C "$T/dev" format-patch -q -o "$to/top" series~2..series

@@ -12,10 +12,10 @@ test_tools() {
 	stub sudo <<<'exit 1'
 	stub apt-get <<<"echo \"\$*\" >>'$T/apt.log'"
 	stub dpkg-query <<-SCRIPT
-		grep -v '^#' "$REPO/scripts/packages.txt" | while read -r name _; do
-			[ -n "\$name" ] || continue
-			[ "\$name" = bison ] && [ ! -e "$T/have-bison" ] && continue
-			echo "\$name installed"
+		shift 3
+		for name; do
+			echo "\$name" >>"$T/asked"
+			[ "\$name" = bison ] && [ ! -e "$T/have-bison" ] || echo "\$name installed"
 		done
 	SCRIPT
 	run env PATH="$path" "$R/scripts/tools"
@@ -32,9 +32,29 @@ test_tools() {
 	run env PATH="$path" "$R/scripts/tools" --install
 	expect "tools: nothing to install" 0 "packages are installed"
 	expect_true "tools: no apt-get update then" [ ! -s "$T/apt.log" ]
+	expect_asked "this machine's own architecture" x86_64 "" "qemu-of-x86"
+	expect_asked "another one, with its compiler" x86_64 arm64 "firmware gcc-for-arm libc-for-arm qemu-of-arm"
+	expect_asked "another one on a machine of its own" aarch64 arm64 "firmware qemu-of-arm"
+	run env ARCH=arm65 "$R/scripts/tools"
+	expect "tools: an unknown architecture is refused" 3 "ARCH=arm65: .*there are: arm64 x86_64$"
+	run env ARCH=../arch/x86_64 "$R/scripts/tools"
+	expect "tools: so is a path" 3 "ARCH=../arch/x86_64: there is no such architecture"
 	stub uname <<<'echo riscv64'
-	run env PATH="$path" "$R/scripts/tools"
-	expect "tools: an unknown architecture is refused" 3 "this machine is riscv64"
+	run env ARCH=arm64 "$R/scripts/tools"
+	expect "tools: and a machine that is not known" 3 "this machine is riscv64, .* it knows: arm64 x86_64$"
+	stub uname <<<'echo x86_64'
 	run "$R/scripts/tools" --nonsense
 	expect "tools: an unknown argument is a usage error" 2 "unknown argument"
+	run "$R/scripts/tools" --install x
+	expect "tools: so is one too many" 2 "too many arguments"
+}
+
+# expect_asked NAME MACHINE ARCH PACKAGES: on this machine these are needed beside those of packages.txt.
+expect_asked() {
+	stub uname <<<"echo $2"
+	rm -f "$T/asked"
+	run env ARCH="$3" "$R/scripts/tools"
+	expect "tools: $1" 0 "packages are installed"
+	expect_true "tools: $1: its packages are among them" [ "$(sed -e 's/#.*//' -e 's/ .*//' -e '/^$/d' "$R/scripts/packages.txt" |
+		sort | comm -13 - <(sort "$T/asked") | paste -sd ' ')" = "$4" ]
 }
