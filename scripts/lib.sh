@@ -109,7 +109,7 @@ ARCH=${ARCH:-$HOST_ARCH}
 export -n ARCH
 ARCH_RECORD=$TOP/vm/arch/$ARCH
 [ -n "$ARCH" ] || usage_error "this machine is $(uname -m), of which there is no record; ARCH= takes: $(list_arches)"
-[ -f "$ARCH_RECORD" ] || usage_error "ARCH=$ARCH: choose from $(list_arches)"
+[[ $ARCH =~ ^[a-z0-9_]+$ && -f $ARCH_RECORD ]] || usage_error "ARCH=$ARCH: choose from $(list_arches)"
 MAKE_ARCH=$(field make-arch "$ARCH_RECORD")
 SRCARCH=$(field srcarch "$ARCH_RECORD")
 # Of a guest that is not what this machine is: the prefix of compiler and binutils, and its user space.
