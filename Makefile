@@ -133,7 +133,7 @@ regress: setup tree ## the kernel's own BPF selftests, without and with the seri
 .PHONY: run
 run: arguments guest ## run a program of yours in the guest (PROG=path ARGS="..."), which is in /run there
 	@$(if $(PROG),,echo 'make run: PROG= is missing: make run PROG=path/to/program ARGS="..."' >&2; exit 2)
-	@vm/boot --name run --keep --show $(foreach file,$(PROG) $(FILES),--file '$(file)') -- '/run/$(notdir $(PROG)) $(ARGS)'
+	@vm/boot --name run --keep --show --expect any $(foreach file,$(PROG) $(FILES),--file '$(file)') -- '/run/$(notdir $(PROG)) $(ARGS)'
 
 .PHONY: shell
 shell: arguments guest ## a shell in the guest ('exit' powers off)

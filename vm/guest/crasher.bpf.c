@@ -9,21 +9,11 @@
 #include "crasher.h"
 #include "record.h"
 
-/* A system call, which is where sleepable programs can be. */
-#if defined(__TARGET_ARCH_x86)
-#define SYS_STATFS "__x64_sys_statfs"
-#elif defined(__TARGET_ARCH_arm64)
-#define SYS_STATFS "__arm64_sys_statfs"
-#elif defined(__TARGET_ARCH_s390)
-#define SYS_STATFS "__s390x_sys_statfs"
-#elif defined(__TARGET_ARCH_riscv)
-#define SYS_STATFS "__riscv_sys_statfs"
-#endif
-
-/* The build says which function of the console's driver prints. */
-#ifndef CONSOLE_WRITE
-#define CONSOLE_WRITE "none"
-#endif
+/*
+ * From the record of the architecture, by the build: CONSOLE_WRITE, the function
+ * of the console's driver that prints, and SYS_STATFS, that of a system call,
+ * which is where sleepable programs can be.
+ */
 
 char _license[] SEC("license") = "GPL";
 

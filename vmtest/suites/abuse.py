@@ -92,6 +92,9 @@ PATHS = {
         """,
 }
 
+# What every architecture comes by; the other functions are those of x86-64.
+COMMON = {"kmsg_dump_desc", "emergency_restart", "machine_kexec", "device_shutdown", "vprintk_store", "tp:console"}
+
 # A few of each kind, for every run of the tests.
 FEW = [
     ("panic", "kmsg_dump_desc", "panic"),
@@ -150,10 +153,11 @@ class Abuse:
         return Test(name, lambda: self.mix(number, program, mix, dump), ("ftrace",))
 
     def path_test(self, via, where, action):
-        where, _, optional = where.partition("?")
+        where, optional, _ = where.partition("?")
+        features = ("ftrace",) if where in COMMON else ("ftrace", "paths")
         what = "control" if action == "none" else action
         return Test(f"abuse: {what} on {where} in the way of {via}",
-                    lambda: self.path(via, where, action, optional is None), ("ftrace", "paths"))
+                    lambda: self.path(via, where, action, not optional), features)
 
     def boot(self, name, command, dump, append="", **options):
         if dump:
