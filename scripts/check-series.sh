@@ -14,7 +14,7 @@ check_manifest() {
 	[ "$(field base "$MANIFEST")" = "$BASE" ] || fail "\"base:\" is not $BASE"
 	is_release_of_base "$(field version "$MANIFEST")" || fail "\"version:\" is no release of $BASE"
 	is_sha256 "$(field source-sha256 "$MANIFEST")" || fail "\"source-sha256:\" is no checksum"
-	for file in "$PATCHES"/[0-9]*.patch "$PATCHES"/*/[0-9]*.patch "$PATCHES"/*/cover-letter.txt; do
+	for file in "$PATCHES"/[0-9]*.patch "$PATCHES"/*/[0-9]*.{patch,eml} "$PATCHES"/*/cover-letter.txt; do
 		name=$(basename "$(dirname "$file")")
 		[ ! -e "$file" ] || [ -n "${NEEDS[$name]+known}" ] ||
 			fail "${file#"$PATCHES"/} belongs to no series of $MANIFEST"
