@@ -295,6 +295,8 @@ use_new_config() {
 CLANG=${CLANG:-clang-22}
 LLVM=${CLANG#clang}
 SELFTESTS=$WORK/selftests$SUFFIX
+# bpftool as it runs here, whatever the guest is.
+BPFTOOL=$SELFTESTS/${SYSROOT:+host-}tools/sbin/bpftool
 
 # selftests_make TREE OUT MAKE-ARGUMENT...: the selftests of TREE against the kernel in $OBJ. What
 # this machine or configuration cannot build is left out, and missed where it is needed.
@@ -302,8 +304,10 @@ selftests_make() {
 	local tree=$1 out=$2 cross=()
 	shift 2
 	mkdir -p "$out"
+	# what runs here meanwhile is built with HOSTCC
 	[ -z "$SYSROOT" ] || cross=(
-		CROSS_COMPILE="$CROSS" EXTRA_CFLAGS="$(sysroot_flags)" EXTRA_LDFLAGS="$(sysroot_flags)"
+		CROSS_COMPILE="$CROSS" CC="${CROSS}gcc $(sysroot_flags)"
+		CLANG_TARGET_ARCH="--target=${CROSS%-} $(sysroot_flags)"
 	)
 	make -C "$tree/tools/testing/selftests/bpf" -j"$JOBS" ARCH="$SRCARCH" "${cross[@]}" \
 		OUTPUT="$out" O="$OBJ" KBUILD_OUTPUT="$OBJ" VMLINUX_BTF="$OBJ/vmlinux" \
@@ -314,10 +318,7 @@ selftests_make() {
 
 # What the compiler is told to find headers and libraries of another architecture.
 sysroot_flags() {
-	local triplet
-	triplet=$(field triplet "$ARCH_RECORD")
-	echo "-isystem $SYSROOT/usr/include -isystem $SYSROOT/usr/include/$triplet" \
-		"-L$SYSROOT/usr/lib/$triplet -Wl,-rpath-link,$SYSROOT/usr/lib/$triplet:$SYSROOT/lib/$triplet"
+	echo "--sysroot=$SYSROOT"
 }
 
 # pack_test_progs TREE OUT ARCHIVE [-i INIT]: test_progs of OUT, with what its tests call.
