@@ -42,6 +42,11 @@ class Arch:
     console_write: str
     lacks: dict
 
+    @property
+    def shows_waiting(self):
+        """Can a CPU that stands still be told from an idle one?"""
+        return "(?P<waits>" in self.registers
+
     def cpus(self, text):
         """The CPUs in the text of "info registers -a"."""
         found = []

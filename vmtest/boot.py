@@ -84,8 +84,9 @@ def main():
     outcome = machine.run()
     if args.show:
         print(outcome.output, end="")
-        print(*(line for line in outcome.console.replace("\r", "").splitlines() if "] BPF: " in line
-                or "] Kernel panic" in line), sep="\n")
+        for line in outcome.console.replace("\r", "").splitlines():
+            if "] BPF: " in line or "] Kernel panic" in line:
+                print(line)
     print(f"vm: {args.name}: {outcome} ({outcome.seconds:.1f} s, booted in {outcome.boot_seconds:.1f} s)")
     wanted = [v for v in VERDICTS if v not in ("hung", "lost")] if args.expect == "any" else [args.expect]
     good = outcome.verdict in wanted and args.match in outcome.detail

@@ -188,7 +188,7 @@ class Machine:
         if watch.limit:
             with open(self.path("registers"), "w") as f:
                 f.write(self.monitor.ask("info registers -a"))
-            if watch.stands_still():
+            if self.arch.shows_waiting and watch.stands_still():
                 watch.limit += ", every CPU stands still"
         counters = watch.read_counters() if self.counters and not gone else []
         events = list(self.monitor.events)

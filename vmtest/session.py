@@ -66,6 +66,8 @@ class Session:
     def lacks(self, *features):
         """Why a test that needs these features cannot be; nothing if it can."""
         for feature in features:
+            if feature == "native" and self.is_foreign:
+                return f"programs of {self.arch.name} do not run on this machine"
             for record, name in ((self.arch.lacks, self.arch.name), (self.base.lacks, self.base.name)):
                 if feature in record:
                     return f"{name}: {record[feature]}"
