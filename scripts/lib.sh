@@ -395,6 +395,11 @@ step() {
 	exit 3
 }
 
+# vmtest MODULE ARGUMENT...: a program of the runner, for the same base and architecture
+vmtest() {
+	BASE=$BASE ARCH=$ARCH BUILD=$BUILD PYTHONPATH=$TOP python3 -B -m "vmtest.$1" "${@:2}"
+}
+
 # ---- TAP --------------------------------------------------------------------------------
 
 TAP_PASSED=0
