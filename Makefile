@@ -30,7 +30,7 @@ endif
 
 DRAWN = $(if $(SEED),--seed '$(SEED)')
 # of a whole run only
-KEPT = $(if $(filter 1,$(RECORD)),$(if $(TESTS),,--results $(1)-$(or $(ARCH),$(shell uname -m))))
+KEPT = $(if $(filter 1,$(RECORD)),$(if $(TESTS),,--results $(1)))
 CHOSEN = $(DRAWN) $(if $(LOADS),--loads '$(LOADS)') $(if $(TESTS),'$(TESTS)')
 
 .DEFAULT_GOAL := help

@@ -30,7 +30,7 @@ def parse():
     parser.add_argument("--everything", action="store_true", help="abuse: every function on every path, not a few")
     parser.add_argument("--cycles", type=session.positive, default=1,
                         help="run each test so many times, one after the other")
-    parser.add_argument("--results", metavar="NAME", help="keep the results of the tests, as results/NAME.json")
+    parser.add_argument("--results", metavar="NAME", help="keep the results of the tests, as results/NAME-ARCH.json")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("pattern", nargs="*", help="names of tests, with wildcards")
     args = parser.parse_args()
@@ -98,7 +98,7 @@ def main():
     tap.remark(*suite.remarks, *(f"{name}: run again, as QEMU {reason}" for name, reason in suite.session.run_again))
     status = tap.end()
     if args.results:
-        results.write(suite.session, args.results, {
+        results.write(suite.session, f"{args.results}-{suite.session.arch.name}", {
             "accelerator": suite.accel, "jobs": args.jobs, "seed": args.seed, **tap.count,
             "seconds": round(time.monotonic() - start),
             "slowest": sorted(([name, round(s, 1)] for name, s in times.items()), key=lambda t: -t[1])[:10],
