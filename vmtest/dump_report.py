@@ -5,13 +5,17 @@
 Run by the distribution's own Python, which has drgn; nothing of the package is imported.
 """
 
+import bisect
+import functools
 import json
 import struct
+import subprocess
 import sys
 
 import drgn
 from drgn.helpers.linux.bpf import bpf_map_for_each, bpf_prog_for_each
 from drgn.helpers.linux.list import list_for_each_entry
+from drgn.helpers.linux.percpu import per_cpu
 from drgn.helpers.linux.printk import get_dmesg
 
 # struct record of record.h, without the order of bytes
@@ -76,7 +80,24 @@ def module_symbol(prog, pc):
     return None
 
 
-def name_of(prog, frame):
+@functools.lru_cache(None)
+def kernel_symbols(vmlinux):
+    """{name: address} of all symbols, and (addresses, names) of the functions, in order."""
+    done = subprocess.run(["nm", "-n", vmlinux], capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    lines = [(int(line[0], 16), *line[1:]) for line in lines if len(line) == 3]
+    functions = [(address, name) for address, kind, name in lines if kind in "tTwW" and not name.startswith("$")]
+    return {name: address for address, _, name in lines}, *zip(*functions)
+
+
+def kernel_symbol(prog, vmlinux, pc):
+    """The function of the kernel, where drgn finds none: in arm64's, which is linked to be relocatable."""
+    known, addresses, names = kernel_symbols(vmlinux)
+    pc -= prog["init_task"].address_of_().value_() - known["init_task"]
+    return names[bisect.bisect(addresses, pc) - 1] if addresses[0] <= pc < known["_etext"] else None
+
+
+def name_of(prog, vmlinux, frame):
     """The function of a frame: of C, of assembler, of a module, or a BPF program."""
     if frame.name:
         return frame.name
@@ -84,6 +105,9 @@ def name_of(prog, frame):
         return prog.symbol(frame.pc).name
     except LookupError:
         pass
+    symbol = kernel_symbol(prog, vmlinux, frame.pc)
+    if symbol:
+        return symbol
     symbol = module_symbol(prog, frame.pc)
     if symbol:
         return symbol
@@ -111,18 +135,19 @@ def main():
     prog.set_core_dump(vmcore)
     prog.load_debug_info([vmlinux])
 
-    thread = prog.crashed_thread()
+    # drgn 0.0.22 takes CPU 0 for the one that crashed, where the architecture has no variable that says which it was.
+    cpu = prog["panic_cpu"].counter.value_()
+    task = per_cpu(prog["runqueues"], cpu).curr
     try:
-        frames = unwind(prog, thread.stack_trace())
+        frames = unwind(prog, prog.stack_trace(task))
     except (ValueError, NotImplementedError):
         frames = []  # of an architecture whose stacks drgn cannot read; who needs them misses them
-    names = [name_of(prog, frame) for frame in frames]
-    task = thread.object
+    names = [name_of(prog, vmlinux, frame) for frame in frames]
     print(json.dumps({
         "release": prog["UTS_RELEASE"].string_().decode(),
         "comm": task.comm.string_().decode(errors="replace"),
         "pid": task.pid.value_(),
-        "cpu": prog["panic_cpu"].counter.value_(),
+        "cpu": cpu,
         "frames": names,
         "trace": [describe(i, name, frame) for i, (name, frame) in enumerate(zip(names, frames))],
         "dmesg": get_dmesg(prog).decode(errors="replace").splitlines(),

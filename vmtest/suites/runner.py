@@ -35,7 +35,7 @@ ENDS = [
      "0", {"limits": {"silence": 5}}),
     ("hung, no end", "while sleep 1; do echo tick; done", "hung", "not at its end after 10 s",
      {"limits": {"total": 10}}),
-    ("hung, does not boot", "true", "hung", "did not boot within 1 s", {"limits": {"boot": 1}, "append": "initcall_debug"}),
+    ("hung, does not boot", "true", "hung", "did not boot within 0.2 s", {"limits": {"boot": 0.2}}),
     ("lost, QEMU does not start", "true", "lost", None, {"device": ["-device", "no-such-device"]}),
 ]
 
