@@ -307,7 +307,7 @@ selftests_make() {
 	# what runs here meanwhile is built with HOSTCC
 	[ -z "$SYSROOT" ] || cross=(
 		CROSS_COMPILE="$CROSS" CC="${CROSS}gcc $(sysroot_flags)"
-		CLANG_TARGET_ARCH="--target=${CROSS%-} $(sysroot_flags)"
+		CLANG_TARGET_ARCH="--target=${CROSS%-} $(sysroot_flags) $(clang_gcc_flags)"
 	)
 	make -C "$tree/tools/testing/selftests/bpf" -j"$JOBS" ARCH="$SRCARCH" "${cross[@]}" \
 		OUTPUT="$out" O="$OBJ" KBUILD_OUTPUT="$OBJ" VMLINUX_BTF="$OBJ/vmlinux" \
@@ -319,6 +319,13 @@ selftests_make() {
 # What the compiler is told to find headers and libraries of another architecture.
 sysroot_flags() {
 	echo "--sysroot=$SYSROOT"
+}
+
+# And where clang finds what belongs to the compiler, for the few programs of the selftests that it links.
+clang_gcc_flags() {
+	local libgcc
+	libgcc=$("${CROSS}gcc" -print-libgcc-file-name)
+	echo "--gcc-install-dir=$(dirname "$libgcc") -L/usr/${CROSS%-}/lib"
 }
 
 # pack_test_progs TREE OUT ARCHIVE [-i INIT]: test_progs of OUT, with what its tests call.

@@ -155,6 +155,8 @@ class Abuse:
     def path_test(self, via, where, action):
         where, optional, _ = where.partition("?")
         features = ("ftrace",) if where in COMMON else ("ftrace", "paths")
+        if where.startswith("v"):
+            features += ("va-list",)
         what = "control" if action == "none" else action
         return Test(f"abuse: {what} on {where} in the way of {via}",
                     lambda: self.path(via, where, action, not optional), features)

@@ -52,7 +52,7 @@ def tests(suite):
     for dump in [False, True]:
         case = Case(["hvc0"], "another CPU", "--via panic --on vpanic --cpu 0 --with hold_port_lock on_function",
                     "none", dump)
-        yield Test(case.name().replace(": none", ": panic()"), lambda c=case: test_console(suite, c), NEEDS)
+        yield Test(case.name().replace(": none", ": panic()"), lambda c=case: test_console(suite, c), (*NEEDS, "va-list"))
 
 
 def boot(suite, case, token):
