@@ -75,9 +75,9 @@ int ext_tp_btf_read(struct bpf_raw_tracepoint_args *ctx __arg_ctx, struct limits
 }
 
 PROG("kprobe", kprobe_plain, bpf_user_pt_regs_t *ctx, 0)
-PROG("kprobe", kprobe_override, bpf_user_pt_regs_t *ctx, bpf_override_return(ctx, 0))
+PROG("kprobe", kprobe_override, bpf_user_pt_regs_t *ctx, bpf_override_return((void *)ctx, 0))
 PROG("freplace", ext_kprobe, bpf_user_pt_regs_t *ctx, 0)
-PROG("freplace", ext_override, bpf_user_pt_regs_t *ctx, bpf_override_return(ctx, 0))
+PROG("freplace", ext_override, bpf_user_pt_regs_t *ctx, bpf_override_return((void *)ctx, 0))
 
 #define WRITE_TP (*(__u64 *)ctx->args[0] = 0)
 
