@@ -29,9 +29,9 @@ def main():
     accel = made.find_accel(args.accel, lambda: boot(
         "true", name="probe-kvm", accel="kvm", limits={"boot": 15, "silence": 15, "total": 15}))
     tap = Tap(f"kernel {kernel}, accelerator {accel}")
-    # -v: a test that says nothing up to its end looks like a hung machine. -w: the machine has a limit of its own.
-    command = shlex.join(["test_progs", "-w", "3600", "-v", *(word for test in args.test for word in ("-a", test))])
-    outcome = boot(f"cd /bin; {command}", name=args.name, accel=accel, limits={"total": 3600})
+    # -v: a test that says nothing up to its end looks like a hung machine
+    command = progs.command(shlex.join(["-v", *(word for test in args.test for word in ("-a", test))]))
+    outcome = boot(command, name=args.name, accel=accel, limits={"total": 3600})
     output, results, wrong = progs.read_progs(outcome.output)
     if not progs.RE_SUMMARY.search(output):
         wrong = "it does not say how many there were"

@@ -35,9 +35,8 @@ def selftests(session):
 def test_gates(suite):
     names = selftests(suite.session)
     chosen = " ".join(f"-t {name}" for name in names)
-    # -v: without it they are silent up to a test's end, which looks like a hung machine. -w: the machine may be
-    # slow, and one that hangs is found by its silence.
-    outcome = suite.boot("gates", f"cd /bin; test_progs -w 3600 -v {chosen}",
+    # -v: without it they are silent up to a test's end, which looks like a hung machine.
+    outcome = suite.boot("gates", progs.command(f"-v {chosen}"),
                          initrd=[suite.built.base, suite.built.selftests], limits={"total": 3600})
     output, results, wrong = progs.read_progs(outcome.output)
     lines = []

@@ -20,9 +20,12 @@ const volatile bool armed;
 
 #define CALL(regs) ({ if (armed) crash_kexec(regs); })
 
-/* crash_kexec() takes the registers of a kprobe's context, or made-up ones. */
+/* crash_kexec() takes the registers of a kprobe's context, if they are of that type, or made-up ones. */
 #define KPROBE(name, sec) \
-	SEC("?" sec) int name(struct pt_regs *ctx) { CALL(ctx); return 0; }
+	SEC("?" sec) int name(struct pt_regs *ctx) { CALL(KPROBE_REGS(ctx)); return 0; }
+#define KPROBE_REGS(ctx) \
+	__builtin_choose_expr(__builtin_types_compatible_p(bpf_user_pt_regs_t, struct pt_regs), \
+			      ctx, &(struct pt_regs){})
 #define PROG(name, sec, retval) \
 	SEC("?" sec) int name(void *ctx) { CALL(&(struct pt_regs){}); return retval; }
 
