@@ -60,7 +60,7 @@ class Features(unittest.TestCase):
 class CommandLine(unittest.TestCase):
     def test_qemu(self):
         for name, words in [("x86_64", ["q35,accel=tcg", "console=ttyS0", "pvpanic-pci"]),
-                            ("arm64", ["virt,accel=tcg", "console=ttyAMA0"]),
+                            ("arm64", ["virt,gic-version=3,accel=tcg", "console=ttyAMA0"]),
                             ("s390x", ["sclpconsole,chardev=console", "virtio-serial-ccw"])]:
             with self.subTest(name):
                 argv = " ".join(Machine(make_session(name), "kernel", []).qemu_argv("initrd"))
