@@ -20,7 +20,7 @@ const volatile bool armed;
 
 #define CALL(regs) ({ if (armed) crash_kexec(regs); })
 
-/* crash_kexec() takes the registers of a kprobe's context, if they are of that type, or made-up ones. */
+/* crash_kexec() takes a kprobe's context, where that is struct pt_regs, or made-up registers. */
 #define KPROBE(name, sec) \
 	SEC("?" sec) int name(struct pt_regs *ctx) { CALL(KPROBE_REGS(ctx)); return 0; }
 #define KPROBE_REGS(ctx) \
