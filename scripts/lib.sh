@@ -199,7 +199,7 @@ build_key() {
 	{
 		own_git -C "$TREE" rev-parse 'HEAD^{tree}'
 		cat "$@"
-		gcc --version
+		"${CROSS}gcc" --version
 		"$CLANG" --version 2>&1 || true
 	} | sha256sum | cut -d ' ' -f 1
 }

@@ -35,9 +35,10 @@ class Arch:
     devices: list
     status_bus: str
     packages: str
+    cross: str
     registers: str
     interrupts_on: int
-    interrupts_off: int
+    run_again: bool
     halt: str
     console_write: str
     lacks: dict
@@ -53,8 +54,7 @@ class Arch:
         for match in re.finditer(self.registers, text, re.S):
             groups = match.groupdict()
             flags = int(groups.get("flags") or "0", 16)
-            takes = bool(flags & self.interrupts_on) if self.interrupts_on else not flags & self.interrupts_off
-            found.append(Cpu(int(groups["place"], 16), takes, groups.get("waits") == "1"))
+            found.append(Cpu(int(groups["place"], 16), bool(flags & self.interrupts_on), groups.get("waits") == "1"))
         return found
 
 
@@ -81,7 +81,6 @@ def load(top, name):
         console=record.need("console"), early=record.get("early"), append=record.get("append"),
         append_debug=record.get("append-debug"), append_nmi_all=record.get("append-nmi-all"),
         devices=record.get("devices").split(), status_bus=record.get("virtio-serial", "virtio-serial"),
-        packages=record.get("packages"), registers=record.need("registers"),
-        interrupts_on=int(record.get("interrupts-on", "0"), 16),
-        interrupts_off=int(record.get("interrupts-off", "0"), 16),
+        packages=record.get("packages"), cross=record.get("cross"), registers=record.need("registers"),
+        interrupts_on=int(record.get("interrupts-on", "0"), 16), run_again=record.get("run-again") == "yes",
         halt=record.get("halt", "halted"), console_write=record.get("console-write"), lacks=record.lacks())

@@ -62,7 +62,7 @@ def make_machine(args, made):
     command = words[0] if len(words) == 1 else shlex.join(words or ["true"])
     options = {"command": command, "files": []}
     if args.crash_kernel:
-        options = made.with_crash_kernel(command)
+        options = made.with_crash_kernel(command, kernel=kernel)
     accel = "tcg" if args.dry_run and args.accel == "auto" else made.find_accel(
         args.accel, lambda: Machine(made, kernel, initrd[:1], name="probe-kvm", accel="kvm",
                                     limits={"boot": 15, "silence": 15, "total": 15}).run())

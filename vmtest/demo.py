@@ -52,7 +52,11 @@ def show_dump(outcome, vmlinux):
     if outcome.verdict != "crash-kernel":
         return False
     start = time.monotonic()
-    report = vmcore.read(os.path.join(outcome.log, "dump"), vmlinux)
+    try:
+        report = vmcore.read(os.path.join(outcome.log, "dump"), vmlinux)
+    except vmcore.Unreadable as error:
+        print(f"    {error}")
+        return False
     print(f"    dump read in {time.monotonic() - start:.1f} s")
     said = [line for line in report["dmesg"] if re.search(r"\] BPF: ", line)]
     show(f"Then a refcount goes wrong (lkdtm's {BUG}). From the crash dump:", [

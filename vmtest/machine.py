@@ -140,7 +140,7 @@ class Machine:
         """Run it, and once more when QEMU's emulation has failed; the first one's logs are beside, as .old."""
         for _ in range(ATTEMPTS):
             outcome = self.run_once()
-            reason = outcome.emulation_failed()
+            reason = self.arch.run_again and outcome.emulation_failed()
             if not reason:
                 break
             self.session.run_again.append((self.name, reason))

@@ -15,7 +15,7 @@ RE_WATCHDOG = re.compile(r"WATCHDOG: .*? seconds\.\.\.\r?\n")
 def command(arguments):
     """Run it in the guest, with what it says on stderr behind all else, not in the middle of a line.
 
-    -w: the machine may be slow, and one that hangs is found by its silence.
+    If the machine dies, that is lost. -w: the machine may be slow, and one that hangs is found by its silence.
     """
     return f"cd /bin; test_progs -w 3600 {arguments} 2> /tmp/stderr; status=$?; cat /tmp/stderr; exit $status"
 

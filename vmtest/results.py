@@ -13,7 +13,7 @@ import sys
 from vmtest.record import Record
 from vmtest.session import HarnessError, find_top, run_main
 
-TOOLS = {"qemu": ["{qemu}", "--version"], "gcc": ["gcc", "--version"], "clang": ["{clang}", "--version"],
+TOOLS = {"qemu": ["{qemu}", "--version"], "gcc": ["{gcc}", "--version"], "clang": ["{clang}", "--version"],
          "pahole": ["pahole", "--version"], "makedumpfile": ["makedumpfile", "-v"]}
 
 
@@ -37,10 +37,11 @@ def patches_of(session):
 
 def describe(session):
     """What a result is about."""
-    names = {"qemu": session.arch.qemu, "clang": os.environ.get("CLANG") or "clang-22"}
+    names = {"qemu": session.arch.qemu, "clang": os.environ.get("CLANG") or "clang-22",
+             "gcc": f"{session.arch.cross if session.is_foreign else ''}gcc"}
     record = os.path.join(session.work, "source", "record")
     return {
-        "date": datetime.date.today().isoformat(),
+        "base": session.base.name, "date": datetime.date.today().isoformat(),
         "kernel": Record(record).get("version") if os.path.exists(record) else "?",
         "patches": patches_of(session), "arch": session.arch.name, "flavour": session.flavour or "ordinary",
         "host": f"{os.uname().machine}, {os.cpu_count()} CPUs",
@@ -49,6 +50,7 @@ def describe(session):
 
 
 def write(session, name, data):
+    name = "-".join(filter(None, [name, session.base.name, session.arch.name, session.flavour]))
     path = os.path.join(session.top, "results", f"{name}.json")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "w") as f:

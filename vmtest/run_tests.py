@@ -10,9 +10,11 @@ import fnmatch
 import os
 import secrets
 import time
+import traceback
 
 from vmtest import results, session, suites
 from vmtest.checks import Failed
+from vmtest.session import HarnessError
 from vmtest.suite import Skip, Suite
 from vmtest.tap import Tap
 
@@ -30,7 +32,7 @@ def parse():
     parser.add_argument("--everything", action="store_true", help="abuse: every function on every path, not a few")
     parser.add_argument("--cycles", type=session.positive, default=1,
                         help="run each test so many times, one after the other")
-    parser.add_argument("--results", metavar="NAME", help="keep the results of the tests, as results/NAME-ARCH.json")
+    parser.add_argument("--results", metavar="NAME", help="keep the results of the tests, as results/NAME-BASE-ARCH.json")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("pattern", nargs="*", help="names of tests, with wildcards")
     args = parser.parse_args()
@@ -55,6 +57,11 @@ def run_test(suite, test):
         lines = lines if isinstance(lines, list) else [(test.name, None)]
     except Failed as error:
         lines = [(test.name, str(error))]
+    except HarnessError:
+        raise
+    except Exception:  # pylint: disable=broad-except
+        # a mistake of the test's own, which must not take the results of the others along
+        lines = [(test.name, traceback.format_exc())]
     return lines, time.monotonic() - start
 
 
@@ -95,14 +102,15 @@ def main():
     # one after the other, as a test has one directory of logs
     for _ in range(args.cycles):
         times.update(run_all(suite, tests, args.jobs, tap))
-    tap.remark(*suite.remarks, *(f"{name}: run again, as QEMU {reason}" for name, reason in suite.session.run_again))
+    remarks = [line for lines in suite.remarks.values() for line in lines]
+    tap.remark(*remarks, *(f"{name}: run again, as QEMU {reason}" for name, reason in suite.session.run_again))
     status = tap.end()
     if args.results:
-        results.write(suite.session, f"{args.results}-{suite.session.arch.name}", {
+        results.write(suite.session, args.results, {
             "accelerator": suite.accel, "jobs": args.jobs, "seed": args.seed, **tap.count,
             "seconds": round(time.monotonic() - start),
             "slowest": sorted(([name, round(s, 1)] for name, s in times.items()), key=lambda t: -t[1])[:10],
-            "run_again": len(suite.session.run_again), "remarks": suite.remarks})
+            "run_again": len(suite.session.run_again), "remarks": remarks})
     return status
 
 

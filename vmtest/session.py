@@ -102,15 +102,19 @@ class Session:
                      base=path(f"initramfs{suffix}.gz"), selftests=path(f"selftests{suffix}.gz"),
                      crasher=path(f"guest{suffix}", "crasher"))
 
-    def with_crash_kernel(self, command, more=""):
-        """Options of a Machine that runs the command with the ordinary kernel and guest loaded as crash kernel."""
-        capture, arch = self.built(""), self.arch
+    def with_crash_kernel(self, command, more="", kernel=None):
+        """Options of a Machine that runs the command with this kernel loaded as crash kernel, and the ordinary guest.
+
+        Without a kernel, or where the session's has a flavour, it is the ordinary one, which needs less memory.
+        """
+        built, arch = self.built(""), self.arch
+        capture = kernel if kernel and not self.flavour else built.kernel
         # One CPU: several in a crash kernel make TCG fail now and then.
         line = " ".join(filter(None, [f"console={arch.console}", arch.append, "nokaslr nosmp irqpoll reset_devices",
                                       f"vm.dump-level={self.base.dump_level}", more]))
-        load = f"kexec-crash /run/{os.path.basename(capture.kernel)} /run/{os.path.basename(capture.base)} '{line}'"
+        load = f"kexec-crash /run/{os.path.basename(capture)} /run/{os.path.basename(built.base)} '{line}'"
         return {"command": f"{load} || exit\n{command}", "append": "crashkernel=256M",
-                "files": [capture.kernel, capture.base]}
+                "files": [capture, built.base]}
 
     def find_accel(self, choice, probe):
         """kvm or tcg; "auto" is found out by running a guest: a /dev/kvm that opens proves nothing."""
@@ -167,6 +171,8 @@ def make(made, args):
     # argparse does not look at a default's value
     if args.accel not in ("auto", "kvm", "tcg"):
         made.error(f"ACCEL={args.accel}: choose from auto, kvm, tcg")
+    if args.accel == "kvm" and name != host:
+        made.error(f"ACCEL=kvm: this machine is {os.uname().machine}, and cannot run {name} but by emulation")
     try:
         base = bases.load(top, args.base)
     except FileNotFoundError:

@@ -38,7 +38,7 @@ class Suite:
     loads: int
     rounds: int
     everything: bool
-    remarks: list = field(default_factory=list)  # printed at the end
+    remarks: dict = field(default_factory=dict)  # by their subject, printed at the end
 
     def __post_init__(self):
         self.built = self.session.built()
@@ -64,8 +64,7 @@ class Suite:
         return self.expect(name, options.pop("command"), "crash-kernel", append=append, **options, **more)
 
     def crash_kernel_options(self, command, more=""):
-        """The kernel that takes a debug kernel's dumps is the ordinary one, which needs less memory."""
-        return self.session.with_crash_kernel(command, more)
+        return self.session.with_crash_kernel(command, more, self.kernel)
 
     def find_accel(self):
         def probe():

@@ -49,7 +49,7 @@ class Outcome:
     boot_seconds: float = 0.0
     accel: str = ""
     log: str = ""
-    counters: list = field(default_factory=list)  # of the crash tool, when asked for
+    counters: list = field(default_factory=list)  # of the guest's tool, when asked for
 
     def __str__(self):
         words = {

@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 
-from vmtest.session import HarnessError
-
 # drgn is a package of the distribution's own Python, which need not be the one of PATH.
 PYTHON = "/usr/bin/python3"
 READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dump_report.py")
+
+
+class Unreadable(Exception):
+    """The tools cannot read the dump."""
 
 
 def rearrange(stream):
@@ -18,7 +20,7 @@ def rearrange(stream):
     with open(stream, "rb") as f:
         done = subprocess.run(["makedumpfile", "-R", vmcore], stdin=f, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise HarnessError(f"makedumpfile -R {stream}: {done.stderr}{done.stdout}")
+        raise Unreadable(f"makedumpfile -R {stream}: {done.stderr}{done.stdout}")
     os.remove(stream)
     return vmcore
 
@@ -28,7 +30,7 @@ def read(stream, vmlinux):
     vmcore = rearrange(stream)
     done = subprocess.run([PYTHON, READER, vmcore, vmlinux], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise HarnessError(f"{READER} {vmcore}: {done.stderr}")
+        raise Unreadable(f"{READER} {vmcore}: {done.stderr}")
     report = json.loads(done.stdout)
     report["vmcore"] = vmcore
     return report

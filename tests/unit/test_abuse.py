@@ -10,7 +10,7 @@ from vmtest.checks import Failed
 from vmtest.suites import abuse
 from vmtest.verdict import Outcome
 
-MIX = ["panic", "halt", "restart", "crash-kexec"]
+MIX = ["panic", "halt", "restart", "crash-kexec", "crash-kexec"]
 
 
 def said(action, start="", message="TOKEN"):
@@ -48,6 +48,9 @@ BAD = [
     ("halted", said("halt") + STOPPED.replace("nmi_desc", "lock"), False),
     ("halted", said("halt") + said("crash_kexec"), False),
     ("restarted", said("restart") + said("restart"), False),
+    ("restarted", said("crash_kexec") + said("restart"), False),
+    ("restarted", said("crash_kexec") * 3 + said("restart"), True),
+    ("restarted", said("power_off") + said("restart"), False),
     ("crash-kernel", "", False),
     ("crash-kernel", "", True),
     ("crash-kernel", said("restart"), True),
@@ -63,7 +66,7 @@ class Made:
     """A suite whose machines are made up."""
 
     def __init__(self, outcome):
-        self.outcome, self.session, self.remarks, self.seed = outcome, make_session(), [], 0
+        self.outcome, self.session, self.remarks, self.seed = outcome, make_session(), {}, 0
 
     def boot(self, _name, command, **_options):
         token = re.search(r"--token (\w+)", command)[1]
@@ -99,7 +102,7 @@ class Mix(unittest.TestCase):
 class Lists(unittest.TestCase):
     def test_rounds_are_what_the_seed_says(self):
         def names(seed):
-            suite = SimpleNamespace(session=make_session(), remarks=[], seed=seed, rounds=3, everything=False)
+            suite = SimpleNamespace(session=make_session(), remarks={}, seed=seed, rounds=3, everything=False)
             return [test.name for test in abuse.tests(suite)]
 
         self.assertEqual(names(1), names(1))

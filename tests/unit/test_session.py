@@ -19,7 +19,8 @@ class Records(unittest.TestCase):
             with self.subTest(name):
                 made = arch.load(TOP, name)
                 self.assertTrue(made.image.startswith("arch/"))
-                self.assertTrue(made.interrupts_on or made.interrupts_off)
+                self.assertTrue(made.interrupts_on or not made.shows_waiting)
+                self.assertTrue(made.console_write or "console-write" in made.lacks)
                 self.assertTrue(os.path.exists(os.path.join(TOP, "vm", "config", f"{name}.config")))
                 for feature, why in made.lacks.items():
                     self.assertGreater(len(why.split()), 3, feature)

@@ -45,6 +45,9 @@ class StandsStill(unittest.TestCase):
                 asked.append(1)
                 return "\n".join(register(*cpu) for cpu in cpus(len(asked)))
 
+            # what its registers do not show
+            if case == "one waits, and takes interrupts" and not made.interrupts_on:
+                continue
             with self.subTest(f"{name}: {case}"), mock.patch("time.sleep"):
                 self.assertEqual(watch.stands_still(answer, made, 2), still)
 

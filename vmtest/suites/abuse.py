@@ -14,6 +14,7 @@ import collections
 import random
 import re
 import secrets
+import threading
 
 from vmtest.checks import check, explain, reasons, spoken, word
 from vmtest.suite import Test
@@ -95,6 +96,9 @@ PATHS = {
 # What every architecture comes by; the other functions are those of x86-64.
 COMMON = {"kmsg_dump_desc", "emergency_restart", "machine_kexec", "device_shutdown", "vprintk_store", "tp:console"}
 
+# What has a va_list among its arguments.
+VA_LIST = {"vpanic", "vprintk_emit", "vprintk_store", "printk_sprint"}
+
 # A few of each kind, for every run of the tests.
 FEW = [
     ("panic", "kmsg_dump_desc", "panic"),
@@ -123,25 +127,17 @@ def tests(suite):
                 yield abuse.path_test(via, where, action)
 
 
-class Tally(collections.Counter):
-    """What has come of all tests, as remarks that are there when the run ends."""
-
-    def __init__(self, remarks):
-        super().__init__()
-        self.remarks = remarks
-
-    def __setitem__(self, what, count):
-        super().__setitem__(what, count)
-        self.remarks[:] = [line for line in self.remarks if not line.startswith("abuse: ")]
-        self.remarks += [f"abuse: {key}: {number}" for key, number in sorted(self.items())]
-
-
 class Abuse:
     """The tests, on top of a Suite, which boots the machines."""
 
     def __init__(self, suite):
         self.suite = suite
-        self.tally = Tally(suite.remarks)
+        self.tally, self.lock = collections.Counter(), threading.Lock()
+
+    def count(self, what, number=1):
+        with self.lock:
+            self.tally[what] += number
+            self.suite.remarks["abuse"] = [f"abuse: {key}: {times}" for key, times in sorted(self.tally.items())]
 
     def mix_test(self, number):
         draw = random.Random(f"{self.suite.seed}/{number}")
@@ -155,7 +151,7 @@ class Abuse:
     def path_test(self, via, where, action):
         where, optional, _ = where.partition("?")
         features = ("ftrace",) if where in COMMON else ("ftrace", "paths")
-        if where.startswith("v"):
+        if where in VA_LIST:
             features += ("va-list",)
         what = "control" if action == "none" else action
         return Test(f"abuse: {what} on {where} in the way of {via}",
@@ -170,7 +166,7 @@ class Abuse:
             outcome = self.suite.boot(name, command, append=append, counters=True, **options)
             if outcome.boot_seconds or outcome.accel != "tcg":
                 break
-            self.tally["machines that did not boot, and were started again"] += 1
+            self.count("machines that did not boot, and were started again")
         return outcome
 
     def mix(self, number, program, mix, dump):
@@ -191,31 +187,35 @@ class Abuse:
         ends = ends or {"finished": None}
         check(outcome.verdict in ends, failed(f"expected one of: {', '.join(ends)}"))
         check(outcome.verdict != "finished" or outcome.detail == "42", failed("the guest's tool failed"))
-        self.check_words(outcome, token, ends[outcome.verdict], failed)
+        self.check_words(outcome, token, mix, dump, failed)
+        winner = ends[outcome.verdict]
+        check(not winner or reasons(outcome.console, word(winner)), failed("the winner did not say so"))
         splats = outcome.splats()
         if STOPPED_BY_NMI.search(outcome.console):
             splats = [splat for splat in splats if "inconsistent lock state" not in splat]
-            self.tally["lockdep: CPUs in an NMI were stopped from one"] += 1
+            self.count("lockdep: CPUs in an NMI were stopped from one")
         check(not splats, failed(f"splats: {splats}"))
         check(outcome.counters and outcome.counters[0] >= 2, failed(f"no two CPUs were there: {outcome.counters}"))
-        self.tally[f"{outcome.verdict}{', with a crash kernel' if dump else ''}"] += 1
-        self.tally["all CPUs were there"] += outcome.counters[0] >= CPUS
+        self.count(f"{outcome.verdict}{', with a crash kernel' if dump else ''}")
+        self.count("all CPUs were there", outcome.counters[0] >= CPUS)
 
     @staticmethod
-    def check_words(outcome, token, winner, failed):
-        """Who said that it ends the machine. A crash_kexec() says so before it is known who comes first, and a
-        power-off is deferred; of all others only the one that comes first says anything, and nobody comes after it.
+    def check_words(outcome, token, mix, dump, failed):
+        """Who said that it ends the machine. A crash_kexec() says so before it is known who comes first, if there is
+        a crash kernel, and a power-off is deferred. Of all others only the one that comes first says anything, and
+        nobody comes after it.
         """
         said = [action for action, message in spoken(outcome.console) if message == token]
         check(len(said) == len(spoken(outcome.console)), failed("another message"))
+        check(set(said) <= set(map(word, mix)), failed(f"somebody who was not told to: {said}"))
         check(len(outcome.panics()) == said.count("panic"), failed(f"panic lines: {outcome.panics()}"))
+        check(said.count("crash_kexec") <= (mix.count("crash-kexec") if dump else 0) and said.count("power_off") <= 1,
+              failed(f"too many say so: {said}"))
         firm = [action for action in said if action not in ("crash_kexec", "power_off")]
-        check(len(firm) <= 1 and said.count("power_off") <= 1, failed(f"more than one says so: {said}"))
+        check(len(firm) <= 1, failed(f"more than one says so: {said}"))
         check(not firm or said[-1] in (firm[0], "power_off"), failed(f"somebody spoke after the end: {said}"))
-        if winner:
-            check(word(winner) in said, failed(f"the winner did not say so: {said}"))
-        elif outcome.verdict == "crash-kernel":
-            check(said and said[-1] in ("panic", "crash_kexec", "power_off"), failed(f"nobody wanted a dump: {said}"))
+        check(outcome.verdict != "crash-kernel" or {"panic", "crash_kexec"} & set(said),
+              failed(f"nobody wanted a dump: {said}"))
 
     def path(self, via, where, action, must_run=True):
         token = secrets.token_hex(8)
@@ -250,4 +250,4 @@ class Abuse:
         check(not ended or action == "power-off" or called > returned,
               explain(outcome, f"it ended the machine, but {returned} of {called} calls came back"))
         check(via == "oops" or not outcome.splats(), explain(outcome, f"splats: {outcome.splats()}"))
-        self.tally[f"{action}: {'the program' if ended else 'the other'} ended the machine"] += not control
+        self.count(f"{action}: {'the program' if ended else 'the other'} ended the machine", not control)

@@ -5,7 +5,7 @@ import os
 import secrets
 
 from vmtest import vmcore
-from vmtest.checks import check, check_reason, explain
+from vmtest.checks import Failed, check, check_reason, explain
 from vmtest.suite import Test
 from vmtest.suites.programs import needs
 
@@ -52,16 +52,24 @@ def dump(suite, name, action, program, options="", append="", before="true", mos
     token = secrets.token_hex(8)
     command = f"{before}; crasher {options} --action {action} --token {token} {program}"
     outcome = suite.with_crash_kernel(name, command, append, **more)
-    check(outcome.detail.startswith("makedumpfile 0,"), explain(outcome, "makedumpfile failed"))
-    report = vmcore.read(os.path.join(outcome.log, "dump"), suite.built.vmlinux)
+    report = read(suite, outcome)
     check_reason(outcome, action, token, "\n".join(report["dmesg"]), most)
     records = report["maps"].get("recorder", [])
     last = max(records, key=lambda r: r["seq"], default=None)
-    check(last and last["text"] == token and (program != "fentry" or last["comm"] == "crasher"),
+    check(last and last["text"] == token and (program not in ("fentry", "kprobe") or last["comm"] == "crasher"),
           f"the map in the dump has {records}\n{outcome.log}")
     if not suite.session.lacks("drgn"):
         check_frames(report, action, program, outcome.log)
     return report
+
+
+def read(suite, outcome):
+    """A dump that cannot be read is a finding, as one that is not there."""
+    check(outcome.detail.startswith("makedumpfile 0,"), explain(outcome, "makedumpfile failed"))
+    try:
+        return vmcore.read(os.path.join(outcome.log, "dump"), suite.built.vmlinux)
+    except vmcore.Unreadable as error:
+        raise Failed(f"{error}\n{outcome.log}") from error
 
 
 def check_frames(report, action, program, log):
@@ -74,7 +82,7 @@ def check_frames(report, action, program, log):
 
 def test_2022(suite):
     outcome = suite.with_crash_kernel("dump-2022", "crasher crash_kexec_2022")
-    report = vmcore.read(os.path.join(outcome.log, "dump"), suite.built.vmlinux)
+    report = read(suite, outcome)
     check(report["comm"] == "crasher" and not any("] BPF: " in line for line in report["dmesg"]),
           f"task {report['comm']}, or a line that it has never had\n{outcome.log}")
 

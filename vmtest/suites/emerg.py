@@ -30,6 +30,7 @@ def test_emerg(suite, name="emerg", program="fentry", options=""):
     outcome = suite.expect(name, f"crasher {options} --action emerg --message hostile --token {token} {program}",
                            "finished", "42")
     said = RE_IDENTITY.search(outcome.output)
+    check(said, explain(outcome, "the program was not loaded"))
     line = re.search(PRINTK + rf"(BPF: {program}\[{said.group(2)}\]: {token}{HOSTILE})\r?$", outcome.console, re.M)
     check(line, explain(outcome, "no such message"))
     result = re.search(r"^crasher: result (-?\d+)", outcome.output, re.M)
@@ -50,7 +51,7 @@ def test_crowd(suite):
           explain(outcome, f"calls and refusals: {calls}, {refused}"))
     check("crasher: result 0," in outcome.output and "one of a crowd" not in outcome.console,
           explain(outcome, "printed, or not printed"))
-    suite.remarks.append(f"emerg: a crowd of {size[1]} has called {calls} times inside of one call, all refused")
+    suite.remarks["crowd"] = [f"emerg: a crowd of {size[1]} has called {calls} times inside of one call, all refused"]
 
 
 def test_every_kind(suite):

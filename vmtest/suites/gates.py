@@ -69,7 +69,7 @@ def test_matrix(suite):
     kept = os.path.join(suite.session.base.patches, "matrix.txt")
     check(os.path.exists(kept) and filecmp.cmp(matrix, kept, shallow=False),
           f"{matrix} is not the same as {kept}")
-    suite.remarks += [line for line in said if " loads, " in line]
+    suite.remarks["matrix"] = [line for line in said if " loads, " in line]
 
 
 def test_signed(suite):
@@ -84,4 +84,4 @@ def test_fuzz(suite):
     check(re.search(r"^fuzz: passed$", outcome.output, re.M),
           explain(outcome, "\n".join(re.findall(r"^fuzz: .*", outcome.output, re.M)[:40])))
     check_lives(outcome)
-    suite.remarks += re.findall(r"^(fuzz: (?:seed \d+: |extensions|doors).*)$", outcome.output, re.M)
+    suite.remarks["fuzz"] = re.findall(r"^(fuzz: (?:seed \d+: |extensions|doors).*)$", outcome.output, re.M)

@@ -6,7 +6,7 @@ import secrets
 
 from vmtest import machine
 from vmtest.checks import Failed, check, check_no_splats, check_reason, explain, reasons
-from vmtest.suite import Test, result_of
+from vmtest.suite import Skip, Test, result_of
 from vmtest.suites.programs import BEHIND, MESSAGES, NO_BUFFER, PANICS, PATHS, needs
 
 
@@ -43,12 +43,14 @@ def test_controls(suite):
     runs += [(program, action) for action in ["halt", "restart", "power-off", "crash-kexec", "emerg"]
              for program in ["fentry", "perf_event", "nmi"]]
     runs += [("crash_kexec_2022", "crash-kexec")]
-    runs = [(program, action) for program, action in runs if not suite.session.lacks(*needs(program))]
+    lacking = {program: suite.session.lacks(*needs(program)) for program, _ in runs}
+    lines = [(f"control: {program} for {action}, not armed", Skip(lacking[program]))
+             for program, action in runs if lacking[program]]
+    runs = [(program, action) for program, action in runs if not lacking[program]]
     command = " && ".join(f"crasher --control --action {action} {program}" for program, action in runs)
     # So many probes come and go here that with more CPUs QEMU's emulation now and then runs into the int3 of code
     # that is being patched (seen once: "Oops: int3").
     outcome = suite.boot("control", command, smp=1)
-    lines = []
     for program, action in runs:
         ran = re.search(rf"^crasher: {program} for {action} ran (\d+) times, not armed, and the machine lives",
                         outcome.output, re.M)

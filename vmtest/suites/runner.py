@@ -55,7 +55,7 @@ def tests(suite):
 
 
 def test_crash_kernel(suite):
-    """The same kernel and guest, loaded as the crash kernel."""
+    """The crash kernel has the ordinary guest, which sends the dump."""
     outcome = suite.with_crash_kernel("runner-crash-kernel", PANIC)
     check(re.fullmatch(r"makedumpfile 0, vmcore of [1-9]\d+ bytes", outcome.detail)
           and outcome.panics() == ["dumptest"], explain(outcome, "no dump of that panic"))
@@ -108,7 +108,7 @@ def test_orphan(suite):
         [sys.executable, "-m", "vmtest.boot", "--arch", suite.session.arch.name, "--kernel", suite.kernel,
          "--initrd", suite.built.base, "--accel", suite.accel, "--name", name, "--", "sleep 100"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
-    needle = f"/{name}/console".encode()
+    needle = f"{suite.session.log_of(name)}/console".encode()
     found = wait_for(lambda: find_process(needle), 30)
     runner.kill()
     runner.wait()
