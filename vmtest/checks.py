@@ -22,14 +22,21 @@ def word(action):
     return action.replace("-", "_")
 
 
+def lines_of(text):
+    """What RE_REASON finds, in order. A CPU that takes the console away from another one, in a panic, prints a line
+    once more that the other one had begun or just ended: it has the same time, and is one line.
+    """
+    return list({found[0].rstrip(): found.groups() for found in RE_REASON.finditer(text)}.values())
+
+
 def reasons(text, action=None):
     """[(name, id, tag, uid), message] of each line that says how, by whom and why the machine ends."""
-    return [(found[1:5], found[5]) for found in RE_REASON.findall(text) if action in (None, found[0])]
+    return [(found[1:5], found[5]) for found in lines_of(text) if action in (None, found[0])]
 
 
 def spoken(text):
     """[(what ends the machine, message)] of the same lines, in their order."""
-    return [(found[0], found[5]) for found in RE_REASON.findall(text)]
+    return [(found[0], found[5]) for found in lines_of(text)]
 
 
 def check(condition, reason):

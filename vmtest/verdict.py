@@ -65,7 +65,8 @@ class Outcome:
         return words[self.verdict]
 
     def panics(self):
-        return RE_PANIC.findall(self.console)
+        """The messages; a line that a CPU prints once more, as it has taken the console from another one, is one."""
+        return list({found[0].rstrip(): found[1] for found in RE_PANIC.finditer(self.console)}.values())
 
     def splats(self):
         """Warnings and oopses, up to the panic when there was one."""

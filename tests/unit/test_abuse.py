@@ -13,8 +13,12 @@ from vmtest.verdict import Outcome
 MIX = ["panic", "halt", "restart", "crash-kexec", "crash-kexec"]
 
 
-def said(action, start="", message="TOKEN"):
-    return line(f"{start}BPF: {action} by program fentry, id 7, tag 0123456789abcdef, loaded by uid 0: {message}")
+def said(action, start="", message="TOKEN", time="9.000000"):
+    return line(f"{start}BPF: {action} by program fentry, id 7, tag 0123456789abcdef, loaded by uid 0: {message}", time)
+
+
+def again(action):
+    return said(action, time="9.100000")
 
 
 PANIC = said("panic", "Kernel panic - not syncing: ")
@@ -29,13 +33,15 @@ GOOD = [
     ("crash-kernel", PANIC, True),
     ("crash-kernel", said("crash_kexec"), True),
     # each that wants a dump may say so before somebody wins
-    ("crash-kernel", said("crash_kexec") + said("crash_kexec"), True),
+    ("crash-kernel", said("crash_kexec") + again("crash_kexec"), True),
+    # printed once more by a CPU that has taken the console away
+    ("restarted", said("restart") + said("restart"), False),
     ("crash-kernel", said("crash_kexec") + PANIC, True),
     ("restarted", said("crash_kexec") + said("restart"), True),
     ("halted", said("halt") + STOPPED, False),
 ]
 BAD = [
-    ("panicked", PANIC + PANIC, False),
+    ("panicked", PANIC + PANIC.replace("9.0", "9.1"), False),
     ("panicked", said("halt") + PANIC, False),
     ("panicked", line("Kernel panic - not syncing: Fatal exception"), False),
     ("panicked", said("panic", "Kernel panic - not syncing: ", "other"), False),
@@ -47,9 +53,9 @@ BAD = [
     ("halted", said("halt") + STOPPED.replace("native_stop_other_cpus", "f"), False),
     ("halted", said("halt") + STOPPED.replace("nmi_desc", "lock"), False),
     ("halted", said("halt") + said("crash_kexec"), False),
-    ("restarted", said("restart") + said("restart"), False),
+    ("restarted", said("restart") + again("restart"), False),
     ("restarted", said("crash_kexec") + said("restart"), False),
-    ("restarted", said("crash_kexec") * 3 + said("restart"), True),
+    ("restarted", said("crash_kexec") + again("crash_kexec") + said("crash_kexec", time="9.2") + said("restart"), True),
     ("restarted", said("power_off") + said("restart"), False),
     ("crash-kernel", "", False),
     ("crash-kernel", "", True),
