@@ -235,7 +235,7 @@ test_files_of() {
 # check_selftests NUMBER: the selftests that patch NUMBER (from 0) touches compile after it. The
 # C files are only parsed, with the skeletons of all series.
 check_selftests() {
-	local number=$1 previous commit=${COMMITS[$1]} dir objects files file key log cross=()
+	local number=$1 previous commit=${COMMITS[$1]} dir objects files file key log
 	previous=$(before "$number")
 	objects=$(bpf_objects_of "$previous" "$commit")
 	files=$(test_files_of "$previous" "$commit")
@@ -257,9 +257,8 @@ check_selftests() {
 		[ -f "$dir/$file" ] || fail "$file does not compile, see $log"
 	done
 	cd "$PREFIX/tools/testing/selftests/bpf"
-	[ -z "$SYSROOT" ] || read -ra cross <<<"$(sysroot_flags)"
 	for file in $files; do
-		"${CROSS}gcc" "${cross[@]}" -std=gnu11 -D_GNU_SOURCE= -fsyntax-only -Wall -Werror -Wno-unused-but-set-variable \
+		"${CROSS}gcc" ${SYSROOT:+--sysroot="$SYSROOT"} -std=gnu11 -D_GNU_SOURCE= -fsyntax-only -Wall -Werror -Wno-unused-but-set-variable \
 			-I. -I"$SELFTESTS" -I"$SELFTESTS/tools/include" -I"$OBJ/include/generated" \
 			-I"$PREFIX/tools/lib" -I"$PREFIX/tools/include" -I"$PREFIX/tools/include/uapi" \
 			-I"$PREFIX/tools/arch/$SRCARCH/include" \

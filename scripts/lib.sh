@@ -94,13 +94,9 @@ list_arches() {
 
 # The architecture that this machine is, by its record in vm/arch, or nothing.
 host_arch() {
-	local record machine
-	machine=$(uname -m)
-	for record in "$TOP"/vm/arch/*; do
-		[ "$(field machine "$record")" = "$machine" ] || continue
-		echo "${record##*/}"
-		return
-	done
+	local record
+	record=$(grep -lx "machine: $(uname -m)" "$TOP"/vm/arch/*) || return 0
+	echo "${record##*/}"
 }
 
 # ARCH is an architecture of ours, not what the kernel's Makefile takes it for: nothing inherits it.
@@ -306,19 +302,14 @@ selftests_make() {
 	mkdir -p "$out"
 	# what runs here meanwhile is built with HOSTCC
 	[ -z "$SYSROOT" ] || cross=(
-		CROSS_COMPILE="$CROSS" CC="${CROSS}gcc $(sysroot_flags)"
-		CLANG_TARGET_ARCH="--target=${CROSS%-} $(sysroot_flags) $(clang_gcc_flags)"
+		CROSS_COMPILE="$CROSS" CC="${CROSS}gcc --sysroot=$SYSROOT"
+		CLANG_TARGET_ARCH="--target=${CROSS%-} --sysroot=$SYSROOT $(clang_gcc_flags)"
 	)
 	make -C "$tree/tools/testing/selftests/bpf" -j"$JOBS" ARCH="$SRCARCH" "${cross[@]}" \
 		OUTPUT="$out" O="$OBJ" KBUILD_OUTPUT="$OBJ" VMLINUX_BTF="$OBJ/vmlinux" \
 		CLANG="$CLANG" LLC="llc$LLVM" LLVM_STRIP="llvm-strip$LLVM" \
 		LLVM_CONFIG="llvm-config$LLVM" \
 		BPF_STRICT_BUILD=0 SKIP_DOCS=1 SKIP_LLVM=1 SKIP_LIBBFD=1 "$@"
-}
-
-# What the compiler is told to find headers and libraries of another architecture.
-sysroot_flags() {
-	echo "--sysroot=$SYSROOT"
 }
 
 # And where clang finds what belongs to the compiler, for the few programs of the selftests that it links.

@@ -80,6 +80,9 @@ test_double_types() {
 	expect "kernel: with each type once it is built" 0 "kernel build: "
 	run env TWICE= "$R/scripts/build-kernel"
 	expect "kernel: and not again" 0 "is up to date"
+	touch "$W/obj/vmlinux"
+	run env TWICE= "$R/scripts/build-kernel"
+	expect "kernel: but behind somebody who built it by hand" 0 "kernel build: "
 
 	mkdir -p "$R/patches/$BASE/regress" "$W/linux/$bpf"
 	touch "$R/patches/$BASE/regress/not-run" "$W/linux/$bpf"/config{,.vm,.x86_64}

@@ -310,6 +310,16 @@ user_tree() {
 	fake_git -C "$T/user" commit -q -m "Linux $1"
 }
 
+# foreign_tree NAME: $T/user of somebody else; without root a test of NAME is skipped
+foreign_tree() {
+	if [ "$(id -u)" -ne 0 ]; then
+		tap_skip "$1: a tree of somebody else" "this needs root"
+		return 1
+	fi
+	user_tree 7.3.4
+	chown -R nobody "$T/user"
+}
+
 # What each test begins with: the made-up repository, and nothing built, stubbed or configured.
 start_fresh() {
 	stop_server

@@ -106,12 +106,7 @@ test_source_interrupted() {
 }
 
 test_source_owner() {
-	if [ "$(id -u)" -ne 0 ]; then
-		tap_skip "source: a tree of somebody else" "this needs root"
-		return
-	fi
-	user_tree 7.3.4
-	chown -R nobody "$T/user"
+	foreign_tree source || return 0
 	run env LINUX="$T/user" "$R/scripts/get-source"
 	expect "source: a tree of somebody else is named, with the cure" 3 \
 		"belongs to nobody, .*git config --global --add safe.directory $T_TYPED/user$"
