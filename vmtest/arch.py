@@ -22,7 +22,6 @@ class Arch:
     """An architecture, by its record; the keys are explained in vm/arch/x86_64."""
 
     name: str
-    machine: str
     image: str
     qemu: str
     qemu_machine: str
@@ -34,6 +33,7 @@ class Arch:
     append_nmi_all: str
     devices: list
     status_bus: str
+    console_device: str
     packages: str
     cross: str
     registers: str
@@ -75,12 +75,13 @@ def host(top):
 def load(top, name):
     record = Record(path_of(top, name))
     return Arch(
-        name=name, machine=record.need("machine"), image=record.need("image"), qemu=record.need("qemu"),
+        name=name, image=record.need("image"), qemu=record.need("qemu"),
         qemu_machine=record.need("qemu-machine"),
         cpu={"tcg": record.need("cpu-tcg"), "kvm": record.get("cpu-kvm", "host")},
         console=record.need("console"), early=record.get("early"), append=record.get("append"),
         append_debug=record.get("append-debug"), append_nmi_all=record.get("append-nmi-all"),
         devices=record.get("devices").split(), status_bus=record.get("virtio-serial", "virtio-serial"),
+        console_device=record.get("console-device"),
         packages=record.get("packages"), cross=record.get("cross"), registers=record.need("registers"),
         interrupts_on=int(record.get("interrupts-on", "0"), 16), run_again=record.get("run-again") == "yes",
         halt=record.get("halt", "halted"), console_write=record.get("console-write"), lacks=record.lacks())

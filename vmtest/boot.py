@@ -11,7 +11,7 @@ import shlex
 import sys
 
 from vmtest import session
-from vmtest.machine import LIMITS, Machine
+from vmtest.machine import LIMITS, Machine, find_accel
 
 VERDICTS = ["finished", "panicked", "halted", "powered-off", "restarted", "crash-kernel", "hung", "lost"]
 
@@ -63,9 +63,7 @@ def make_machine(args, made):
     options = {"command": command, "files": []}
     if args.crash_kernel:
         options = made.with_crash_kernel(command, kernel=kernel)
-    accel = "tcg" if args.dry_run and args.accel == "auto" else made.find_accel(
-        args.accel, lambda: Machine(made, kernel, initrd[:1], name="probe-kvm", accel="kvm",
-                                    limits={"boot": 15, "silence": 15, "total": 15}).run())
+    accel = "tcg" if args.dry_run and args.accel == "auto" else find_accel(made, args.accel, kernel, initrd[0])
     return Machine(made, kernel, initrd, name=args.name, accel=accel, memory=args.memory, smp=args.smp,
                    command=options["command"], files=options["files"] + args.file,
                    append=" ".join(filter(None, [options.get("append", ""), args.append])),

@@ -59,3 +59,15 @@ def check_reason(outcome, action, message, text=None, most=1):
 
 def check_no_splats(outcome):
     check(not outcome.splats(), explain(outcome, f"splats: {outcome.splats()}"))
+
+
+def wrong_with(outcome, statuses=("0",)):
+    """What is wrong with a machine that should have lived, and its command have ended so; nothing if all is well."""
+    good = outcome.verdict == "finished" and outcome.detail in statuses and not outcome.splats() \
+        and not outcome.panics()
+    return None if good else explain(outcome, f"splats: {outcome.splats()}")
+
+
+def check_lives(outcome):
+    wrong = wrong_with(outcome)
+    check(not wrong, wrong)

@@ -6,7 +6,7 @@ import re
 import time
 
 from vmtest import session, vmcore
-from vmtest.machine import Machine
+from vmtest.machine import Machine, find_accel
 from vmtest.verdict import PRINTK
 
 BUG = "REFCOUNT_INC_ZERO"
@@ -84,16 +84,12 @@ def main():
     made = session.make(parser, args)
     built = made.built("")
 
-    def boot(**options):
-        return Machine(made, built.kernel, [built.base], **options).run()
-
-    accel = made.find_accel(args.accel, lambda: boot(
-        name="probe-kvm", accel="kvm", limits={"boot": 15, "silence": 15, "total": 15}))
+    accel = find_accel(made, args.accel, built.kernel, built.base)
     name = "demo-panic" if args.panic else "demo"
     print(f"==> {name} (accelerator {accel})", flush=True)
     start = time.monotonic()
-    outcome = boot(name=name, accel=accel,
-                   **({"command": GUEST} if args.panic else made.with_crash_kernel(GUEST)))
+    options = {"command": GUEST} if args.panic else made.with_crash_kernel(GUEST)
+    outcome = Machine(made, built.kernel, [built.base], name=name, accel=accel, **options).run()
     print(f"    booted in {outcome.boot_seconds:.1f} s, ended after {outcome.seconds:.1f} s")
 
     refusal = section(outcome.output, "demo: 1. ", "demo: 2. ")

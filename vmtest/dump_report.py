@@ -118,14 +118,6 @@ def name_of(prog, vmlinux, frame):
     return hex(frame.pc)
 
 
-def has(prog, name):
-    try:
-        prog[name]
-    except KeyError:
-        return False
-    return True
-
-
 def describe(number, name, frame):
     try:
         path, line, _ = frame.source()
@@ -145,7 +137,7 @@ def main():
 
     # drgn 0.0.22 takes CPU 0 for the one that crashed, where the architecture has no variable that says which it was.
     cpu = prog["panic_cpu"].counter.value_()
-    task = prog.crashed_thread().object if has(prog, "crashing_cpu") else per_cpu(prog["runqueues"], cpu).curr
+    task = prog.crashed_thread().object if "crashing_cpu" in prog else per_cpu(prog["runqueues"], cpu).curr
     try:
         frames = unwind(prog, prog.stack_trace(task))
     except (ValueError, NotImplementedError):

@@ -2,6 +2,7 @@
 """Boot one kernel in QEMU and say how the machine ended."""
 
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import tempfile
 import time
 
 from vmtest import verdict
+from vmtest.qmp import Monitor
 from vmtest.session import HarnessError
 from vmtest.watch import Watch
 
@@ -73,8 +75,8 @@ class Machine:
             hvc = ["-device", "virtconsole,chardev=console"]
         elif "hvc0" in self.consoles:
             hvc = ["-chardev", f"file,id=hvc,path={self.path('hvc')}", "-device", "virtconsole,chardev=hvc"]
-        serial = ["-device", "sclpconsole,chardev=console"] if self.arch.console == "ttysclp0" \
-            else ["-serial", "chardev:console"]
+        device = self.arch.console_device
+        serial = ["-device", f"{device},chardev=console"] if device else ["-serial", "chardev:console"]
         return ["-chardev", console, *serial, "-device", self.arch.status_bus, *hvc]
 
     def qemu_argv(self, initrd, qmp_fd="QMP"):
@@ -171,7 +173,7 @@ class Machine:
                     argv, stdin=None if self.shell else subprocess.DEVNULL, stdout=None if self.shell else stderr,
                     stderr=stderr, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent)
             theirs.close()
-            self.monitor = self.session.make_monitor(ours)
+            self.monitor = Monitor(ours)
             try:
                 return self.watch()
             finally:
@@ -210,3 +212,29 @@ class Machine:
         with open(self.path("verdict"), "w") as f:
             f.write(f"{outcome}\n")
         return outcome
+
+
+def find_accel(session, choice, kernel, initrd):
+    """kvm or tcg; "auto" is found out by running a guest: a /dev/kvm that opens proves nothing."""
+    if choice != "auto":
+        return choice
+    if session.is_foreign or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    with open("/proc/sys/kernel/random/boot_id") as f:
+        key = f.read().strip()
+    cache = os.path.join(session.build, "accel.json")
+    try:
+        with open(cache) as f:
+            known = json.load(f)
+        if known["key"] == key:
+            return known["accel"]
+    except (FileNotFoundError, ValueError, KeyError):
+        pass
+    outcome = Machine(session, kernel, [initrd], name="probe-kvm", accel="kvm",
+                      limits={"boot": 15, "silence": 15, "total": 15}).run()
+    accel = "kvm" if outcome.verdict == "finished" else "tcg"
+    os.makedirs(os.path.dirname(cache), exist_ok=True)
+    with open(cache + ".new", "w") as f:
+        json.dump({"key": key, "accel": accel, "probe": str(outcome)}, f)
+    os.rename(cache + ".new", cache)
+    return accel

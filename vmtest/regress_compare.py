@@ -16,13 +16,14 @@ Exit status 3: a list is missing, empty or unreadable, or the lists have no test
 
 import argparse
 import collections
-import sys
+
+from vmtest.session import HarnessError, run_main
 
 # How bad a result is. A test that is not there was not run, as one that was skipped.
 RANKS = {"OK": 0, "SKIP": 1, "NOT-BUILT": 1, "ABSENT": 1, "FAIL": 2, "CRASH": 3, "TIMEOUT": 3, "DIED": 4}
 
 
-class Unusable(Exception):
+class Unusable(HarnessError):
     """The lists say nothing about the kernels."""
 
 
@@ -183,8 +184,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Unusable as error:
-        print(f"regress-compare: {error}", file=sys.stderr)
-        sys.exit(3)
+    run_main(main, "regress-compare: ")

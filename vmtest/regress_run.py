@@ -29,7 +29,7 @@ import time
 import zlib
 
 from vmtest import progs, session
-from vmtest.machine import ATTEMPTS, Machine
+from vmtest.machine import ATTEMPTS, Machine, find_accel
 from vmtest.session import HarnessError
 from vmtest.verdict import PRINTK, RE_SPLAT
 
@@ -159,14 +159,10 @@ class Run:
         if not self.units:
             raise HarnessError("there is no test to run")
         self.read_journal()
-        self.accel = made.find_accel(args.accel, lambda: self.machine(
-            name="probe-kvm", accel="kvm", limits={"boot": 15, "silence": 15, "total": 15}).run())
+        self.accel = find_accel(made, args.accel, self.path("bzImage"), self.path("initramfs.gz"))
 
     def path(self, name):
         return os.path.join(self.directory, name)
-
-    def machine(self, **options):
-        return Machine(self.session, self.path("bzImage"), [self.path("initramfs.gz")], **options)
 
     def read_journal(self):
         try:
@@ -213,8 +209,8 @@ class Run:
                 f.writelines(f"{self.limit(unit)} {unit}\n" for unit in units)
             disk = f"file={self.path('tests.img')},format=raw,if=virtio,snapshot=on"
             longest = max(self.limit(unit) for unit in units)
-            return self.machine(
-                name=name, command="exec sh /run/regress-guest",
+            return Machine(
+                self.session, self.path("bzImage"), [self.path("initramfs.gz")], name=name, command="exec sh /run/regress-guest",
                 files=[os.path.join(self.session.top, "scripts", "regress-guest"), f.name], accel=self.accel,
                 memory=MEMORY, smp=2, append=APPEND, device=["-drive", disk],
                 limits={"boot": 300, "silence": longest + 120, "total": sum(map(self.limit, units)) + 600}).run_once()

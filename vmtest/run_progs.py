@@ -9,7 +9,7 @@ import os
 import shlex
 
 from vmtest import checks, progs, session
-from vmtest.machine import Machine
+from vmtest.machine import Machine, find_accel
 from vmtest.tap import Tap
 
 
@@ -26,8 +26,7 @@ def main():
     def boot(command, **options):
         return Machine(made, kernel, args.initrd, command=command, **options).run()
 
-    accel = made.find_accel(args.accel, lambda: boot(
-        "true", name="probe-kvm", accel="kvm", limits={"boot": 15, "silence": 15, "total": 15}))
+    accel = find_accel(made, args.accel, kernel, args.initrd[0])
     tap = Tap(f"kernel {kernel}, accelerator {accel}")
     # -v: a test that says nothing up to its end looks like a hung machine
     command = progs.command(shlex.join(["-v", *(word for test in args.test for word in ("-a", test))]))
@@ -40,9 +39,7 @@ def main():
             tap.result(f"{args.name}: {name}", reason, skipped)
     tap.result(f"{args.name}: as many passed and failed as test_progs counts", wrong or None)
     # test_progs exits with 1 when a test has failed, which is shown above
-    good = outcome.verdict == "finished" and outcome.detail in ("0", "1") and not outcome.splats()
-    tap.result(f"{args.name}: the machine is as it was",
-               None if good else checks.explain(outcome, f"splats: {outcome.splats()}"))
+    tap.result(f"{args.name}: the machine is as it was", checks.wrong_with(outcome, ("0", "1")))
     tap.remark(f"{outcome.seconds:.1f} s, logs: {outcome.log}")
     return tap.end()
 

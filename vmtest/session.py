@@ -3,7 +3,6 @@
 
 import argparse
 import fcntl
-import json
 import os
 import signal
 import sys
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 
 from vmtest import arch as arches
 from vmtest import base as bases
-from vmtest.qmp import Monitor
 
 
 class HarnessError(Exception):
@@ -77,9 +75,6 @@ class Session:
         if self.stop.is_set():
             raise HarnessError("stopped")
 
-    def make_monitor(self, sock):
-        return Monitor(sock)
-
     def hold_work(self):
         """As in scripts/lib.sh, until this program ends."""
         if self.held or not os.path.isdir(self.work):
@@ -115,30 +110,6 @@ class Session:
         load = f"kexec-crash /run/{os.path.basename(capture)} /run/{os.path.basename(built.base)} '{line}'"
         return {"command": f"{load} || exit\n{command}", "append": "crashkernel=256M",
                 "files": [capture, built.base]}
-
-    def find_accel(self, choice, probe):
-        """kvm or tcg; "auto" is found out by running a guest: a /dev/kvm that opens proves nothing."""
-        if choice != "auto":
-            return choice
-        if self.is_foreign or not os.access("/dev/kvm", os.R_OK | os.W_OK):
-            return "tcg"
-        with open("/proc/sys/kernel/random/boot_id") as f:
-            key = f.read().strip()
-        cache = os.path.join(self.build, "accel.json")
-        try:
-            with open(cache) as f:
-                known = json.load(f)
-            if known["key"] == key:
-                return known["accel"]
-        except (FileNotFoundError, ValueError, KeyError):
-            pass
-        outcome = probe()
-        accel = "kvm" if outcome.verdict == "finished" else "tcg"
-        os.makedirs(os.path.dirname(cache), exist_ok=True)
-        with open(cache + ".new", "w") as f:
-            json.dump({"key": key, "accel": accel, "probe": str(outcome)}, f)
-        os.rename(cache + ".new", cache)
-        return accel
 
 
 # ---- command lines -------------------------------------------------------------------------

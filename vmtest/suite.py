@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Callable
 
-from vmtest import checks
 from vmtest.checks import check, explain
-from vmtest.machine import Machine
+from vmtest.machine import Machine, find_accel
 from vmtest.session import Session
 
 
@@ -67,20 +66,4 @@ class Suite:
         return self.session.with_crash_kernel(command, more, self.kernel)
 
     def find_accel(self):
-        def probe():
-            limits = {"boot": 15, "silence": 15, "total": 15}
-            return Machine(self.session, self.kernel, [self.built.base], name="probe-kvm", accel="kvm",
-                           limits=limits).run()
-
-        self.accel = self.session.find_accel(self.accel, probe)
-
-
-def check_lives(outcome, status="0"):
-    """The machine finished, with that status of its command, and the kernel complained about nothing."""
-    good = outcome.verdict == "finished" and outcome.detail == status and not outcome.splats()
-    check(good, explain(outcome, f"splats: {outcome.splats()}"))
-
-
-def result_of(outcome, good):
-    """For a list of results: nothing is wrong, or what."""
-    return None if good else checks.explain(outcome, f"splats: {outcome.splats()}")
+        self.accel = find_accel(self.session, self.accel, self.kernel, self.built.base)

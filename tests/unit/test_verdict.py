@@ -141,6 +141,11 @@ class RunAgain(unittest.TestCase):
         self.assertEqual((len(ends) - len(todo), got), (runs, what))
         self.assertEqual(len(session.run_again), runs - (what == "finished" or runs == 1))
 
+    def test_only_where_the_record_says_so(self):
+        made = machine.Machine(make_session("arm64"), "", [], name="made-up")
+        made.run_once = lambda: stuck("smp: Bringing up secondary CPUs ...")
+        self.assertEqual((made.run().verdict, made.session.run_again), ("hung", []))
+
     def test_boot(self):
         bringup, up = "smp: Bringing up secondary CPUs ...", "smp: Brought up 1 node, 2 CPUs"
         init = "Run /init as init process"

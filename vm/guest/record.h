@@ -2,7 +2,7 @@
 #ifndef RECORD_H
 #define RECORD_H
 
-/* A flight recorder: an array map "recorder" of these, read back by dump-report. */
+/* A flight recorder: an array map "recorder" of these, read back by vmtest/dump_report.py. */
 #define RECORDS 8
 
 struct record {

@@ -5,8 +5,8 @@ import re
 import secrets
 
 from vmtest import machine
-from vmtest.checks import Failed, check, check_no_splats, check_reason, explain, reasons
-from vmtest.suite import Skip, Test, result_of
+from vmtest.checks import Failed, check, check_no_splats, check_reason, explain, reasons, wrong_with
+from vmtest.suite import Skip, Test
 from vmtest.suites.programs import BEHIND, MESSAGES, NO_BUFFER, PANICS, PATHS, needs
 
 
@@ -57,8 +57,7 @@ def test_controls(suite):
         good = ran and (int(ran.group(1)) > 0 or program in PATHS)
         lines.append((f"control: {program} for {action}, not armed",
                       None if good else "did not run, or the machine died"))
-    good = outcome.verdict == "finished" and outcome.detail == "0" and not outcome.splats() and not outcome.panics()
-    lines.append(("control: the machine lives", result_of(outcome, good)))
+    lines.append(("control: the machine lives", wrong_with(outcome)))
     return lines
 
 

@@ -64,7 +64,5 @@ MESSAGES = {
 
 
 def needs(program):
-    """What a program needs, and the default where none is named: fentry."""
-    if program == "crash_kexec_2022":
-        return ()
-    return PANICS[program][1] if program in PANICS else PATHS.get(program, ("ftrace",))
+    """What a program needs."""
+    return {"crash_kexec_2022": (), **PATHS, **{name: features for name, (_, features) in PANICS.items()}}[program]
