@@ -270,10 +270,30 @@ check_selftests() {
 	set_cached "$key"
 }
 
+# check_bpftool NUMBER: bpftool compiles after patch NUMBER (from 0), and has no warning.
+check_bpftool() {
+	local number=$1 commit=${COMMITS[$1]} key log dir=$WORK/prefix-bpftool
+	[ -n "$(tree_git diff --name-only "$(before "$number")" "$commit" -- tools/bpf/bpftool)" ] || not_concerned
+	key=$(cache_key bpftool "$(tree_git rev-parse "$commit^{tree}")")
+	if is_cached "$key"; then
+		return
+	fi
+	prepare_prefix >"$CHECK_LOGS/compile-prepare.log" 2>&1
+	prefix_checkout "$commit"
+	mkdir -p "$dir"
+	log=$CHECK_LOGS/bpftool-$SERIES-$((number + 1))-make.log
+	make -C "$PREFIX/tools/bpf/bpftool" -j"$JOBS" OUTPUT="$dir/" EXTRA_CFLAGS=-Werror feature-libbfd=0 \
+		feature-llvm=0 feature-clang-bpf-co-re=0 >"$log" 2>&1 || {
+		grep -E 'error|Error' "$log" | head -n 15
+		fail "does not compile, see $log"
+	}
+	set_cached "$key"
+}
+
 # What the compiler says to a call of one of the macros for destructive kfuncs.
 compiler_says() {
-	printf '#include <linux/types.h>\n#include <bpf/bpf_helpers.h>\n%s\nint f(char *s) { %s; return 0; }\n' \
-		'void bpf_vpanic(const char *fmt, const void *args, __u32 len);' "$1" |
+	# no vmlinux.h: bpf_helpers.h declares the kfuncs
+	printf '#include <linux/types.h>\n#include <bpf/bpf_helpers.h>\nint f(char *s) { %s; return 0; }\n' "$1" |
 		"$CLANG" --target=bpf -fsyntax-only -Wall -x c -I "$CHECK_LOGS/formats" -I "$TREE/tools/lib" \
 			-I "$TREE/tools/include/uapi" - 2>&1
 }

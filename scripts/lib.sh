@@ -321,8 +321,12 @@ clang_gcc_flags() {
 
 # pack_test_progs TREE OUT ARCHIVE [-i INIT]: test_progs of OUT, with what its tests call.
 pack_test_progs() {
-	local tree=$1 out=$2 archive=$3 commands
+	local tree=$1 out=$2 archive=$3 commands object objects=()
 	shift 3
+	# What the tests load with bpftool; a cut may be without.
+	for object in destructive_tools test_signed_loader; do
+		[ ! -f "$out/$object.bpf.o" ] || objects+=("$out/$object.bpf.o:bin/$object.bpf.o")
+	done
 	# The test of signed loaders makes its own key.
 	commands=$(guest_commands bash openssl keyctl)
 	mapfile -t commands <<<"$commands"
@@ -330,7 +334,7 @@ pack_test_progs() {
 	"llvm-strip$LLVM" -o "$out/stripped/test_progs" "$out/test_progs"
 	"$TOP/vm/mkinitramfs" ${SYSROOT:+-r "$SYSROOT"} "$archive" "$@" \
 		"$out/stripped/test_progs:bin/test_progs" "$out/bpf_testmod.ko:bin/bpf_testmod.ko" \
-		"$out/sign-file:bin/sign-file" \
+		"$out/sign-file:bin/sign-file" "$out/tools/sbin/bpftool:bin/bpftool" "${objects[@]}" \
 		"$tree/tools/testing/selftests/bpf/verify_sig_setup.sh:bin/verify_sig_setup.sh" "${commands[@]}"
 }
 

@@ -58,7 +58,7 @@ def show_dump(outcome, vmlinux):
         print(f"    {error}")
         return False
     print(f"    dump read in {time.monotonic() - start:.1f} s")
-    said = [line for line in report["dmesg"] if re.search(r"\] BPF: ", line)]
+    said = [line for line in report["dmesg"] if re.search(r"\] BPF: \w+ by program ", line)]
     show(f"Then a refcount goes wrong (lkdtm's {BUG}). From the crash dump:", [
         f"culprit     {report['comm']} (pid {report['pid']}), Linux {report['release']}",
         *(f"message     {line}" for line in said),

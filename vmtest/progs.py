@@ -17,7 +17,8 @@ def command(arguments):
 
     If the machine dies, that is lost. -w: the machine may be slow, and one that hangs is found by its silence.
     """
-    return f"cd /bin; test_progs -w 3600 {arguments} 2> /tmp/stderr; status=$?; cat /tmp/stderr; exit $status"
+    return (f"cd /bin; export BPFTOOL=/bin/bpftool; test_progs -w 3600 {arguments} 2> /tmp/stderr; status=$?; "
+            "cat /tmp/stderr; exit $status")
 
 
 @dataclass

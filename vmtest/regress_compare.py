@@ -17,7 +17,8 @@ Exit status 3: a list is missing, empty or unreadable, or the lists have no test
 import argparse
 import collections
 
-from vmtest.session import HarnessError, run_main
+from vmtest import results
+from vmtest.session import HarnessError, of_environment, run_main
 
 # How bad a result is. A test that is not there was not run, as one that was skipped.
 RANKS = {"OK": 0, "SKIP": 1, "NOT-BUILT": 1, "ABSENT": 1, "FAIL": 2, "CRASH": 3, "TIMEOUT": 3, "DIED": 4}
@@ -160,6 +161,10 @@ def judge(comparison, args):
         print_section("Kernel warnings on both kernels", sorted(before.keys() & after.keys()))
     worse = len(verdicts["regression"])
     print(f"\n{len(comparison.common)} compared, {worse} worse with the series")
+    if args.results:
+        results.write(of_environment(), args.results, {
+            "compared": len(comparison.common), "OK_on_both": len(passed), "worse": worse,
+            **{name: len(verdicts[name]) for name in ("flaky", "once", "better")}})
     return 1 if worse else 0
 
 
@@ -169,6 +174,7 @@ def main(argv=None):
     parser.add_argument("--base", nargs="+", required=True)
     parser.add_argument("--patched", nargs="+", required=True)
     parser.add_argument("--not-run")
+    parser.add_argument("--results", metavar="NAME", help="keep the counts, as results/NAME-BASE-ARCH.json")
     parser.add_argument("--warnings", nargs=2, metavar=("BASE", "PATCHED"))
     args = parser.parse_args(argv)
     comparison = Comparison(Side(args.base), Side(args.patched))

@@ -156,6 +156,12 @@ def make(made, args):
     return Session(top, build, base, arches.load(top, name), name != host, flavour)
 
 
+def of_environment():
+    """The session of a program that has no such arguments."""
+    made = parser("")
+    return make(made, made.parse_args([]))
+
+
 def run_main(main, prefix):
     """Run a program: its exit status, with a message instead of a traceback for what can go wrong."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -250,6 +250,23 @@ static int make_printable(char *text)
 	return p - text;
 }
 
+/* For an administrator who has no audit, and for whoever reads the log in a dump. */
+void bpf_destructive_note_load(const struct bpf_prog *prog)
+{
+	const struct bpf_prog_aux *aux = prog->aux;
+	char comm[TASK_COMM_LEN];
+	int len;
+
+	if (!aux->destructive)
+		return;
+	get_task_comm(comm, current);
+	len = make_printable(comm);
+	pr_notice_ratelimited("BPF: destructive program %s, id %u, tag %*phN, loaded by uid %u, pid %d: %.*s\n",
+			      prog_name(aux), aux->id, (int)sizeof(prog->tag), prog->tag,
+			      from_kuid(&init_user_ns, aux->user->uid), task_pid_nr(current),
+			      len, comm);
+}
+
 /*
  * Format a message into a per-CPU buffer, for bpf_bprintf_cleanup() to give back. If the
  * buffers are in use, or too small for the values, take @fmt as far as it is printable.

@@ -6,9 +6,6 @@
 
 char _license[] SEC("license") = "GPL";
 
-/* Not there without CONFIG_CRASH_DUMP. */
-extern int bpf_vcrash_kexec(const char *fmt, const void *args, __u32 len) __weak __ksym;
-
 #define NEEDS_FLAG(kfunc) "destructive kfunc " #kfunc " requires the BPF_F_DESTRUCTIVE load flag"
 
 /* Both hooks that the kfuncs are registered for, and LSM, which shares one of them. */

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What bpftool says of destructive programs, and how it loads them. */
+#include <test_progs.h>
+#include "bpftool_helpers.h"
+
+#define OBJECT	"destructive_tools.bpf.o"
+#define PIN	"/sys/fs/bpf/destructive_bpftool"
+
+static char output[256 * 1024];
+
+/* What a command and its errors print, in @output. */
+static int bpftool(const char *args)
+{
+	char command[MAX_BPFTOOL_CMD_LEN];
+
+	memset(output, 0, sizeof(output));
+	snprintf(command, sizeof(command), "%s 2>&1", args);
+	return get_bpftool_command_output(command, output, sizeof(output) - 1);
+}
+
+/* A directory, or a single program. */
+static void unpin(void)
+{
+	unlink(PIN "/tracing");
+	unlink(PIN "/filter");
+	rmdir(PIN);
+	unlink(PIN);
+}
+
+static void check_show(const char *pin, bool destructive)
+{
+	char command[MAX_BPFTOOL_CMD_LEN];
+
+	snprintf(command, sizeof(command), "prog show pinned %s", pin);
+	if (ASSERT_OK(bpftool(command), command))
+		ASSERT_EQ(!!strstr(output, "  gpl  destructive"), destructive, output);
+
+	snprintf(command, sizeof(command), "-j prog show pinned %s", pin);
+	if (ASSERT_OK(bpftool(command), command))
+		ASSERT_HAS_SUBSTR(output, destructive ? "\"destructive\":true" :
+							"\"destructive\":false", "json");
+}
+
+static void loadall_without_keyword(void)
+{
+	ASSERT_NEQ(bpftool("prog loadall " OBJECT " " PIN), 0, "loadall");
+	ASSERT_HAS_SUBSTR(output, "requires the BPF_F_DESTRUCTIVE load flag", "verifier");
+	ASSERT_HAS_SUBSTR(output, "may do this with 'destructive'", "cure");
+}
+
+static void loadall_with_keyword(void)
+{
+	if (!ASSERT_OK(bpftool("prog loadall " OBJECT " " PIN " destructive"), "loadall"))
+		return;
+	check_show(PIN "/tracing", true);
+	check_show(PIN "/filter", false);
+}
+
+static void load_with_keyword(void)
+{
+	if (ASSERT_OK(bpftool("prog load " OBJECT " " PIN " destructive"), "load"))
+		check_show(PIN, true);
+}
+
+static void no_abbreviation(void)
+{
+	ASSERT_NEQ(bpftool("prog load " OBJECT " " PIN " destruct"), 0, "load");
+	ASSERT_HAS_SUBSTR(output, "got: 'destruct'", "error");
+	ASSERT_NEQ(bpftool("-L prog load " OBJECT " ''"), 0, "load by a loader");
+}
+
+static void autoattach(void)
+{
+	if (ASSERT_OK(bpftool("prog loadall " OBJECT " " PIN " destructive autoattach"),
+		      "loadall") &&
+	    ASSERT_OK(bpftool("link show pinned " PIN "/tracing"), "link show"))
+		ASSERT_HAS_SUBSTR(output, "attach_type trace_fentry", "link");
+}
+
+static void no_tracing_program(void)
+{
+	ASSERT_NEQ(bpftool("prog load " OBJECT " " PIN " type socket destructive"), 0, "load");
+	ASSERT_HAS_SUBSTR(output, "'destructive' is for tracing programs", "error");
+}
+
+static void use_loader(void)
+{
+	ASSERT_NEQ(bpftool("-L prog load " OBJECT), 0, "load without keyword");
+	ASSERT_OK(bpftool("-L prog load " OBJECT " destructive"), "load");
+}
+
+static void gen_skeleton(void)
+{
+	char *without;
+
+	ASSERT_OK(bpftool("-L gen skeleton " OBJECT), "light skeleton");
+	without = strdup(output);
+	ASSERT_OK(bpftool("-L gen skeleton " OBJECT " destructive"), "light skeleton with flag");
+	ASSERT_FALSE(!without || !strcmp(without, output), "the flag makes a difference");
+	free(without);
+
+	ASSERT_NEQ(bpftool("gen skeleton " OBJECT " destructive"), 0, "skeleton");
+	ASSERT_HAS_SUBSTR(output, "bpf_program__set_flags()", "cure");
+}
+
+/* All that it prints would not fit a buffer. */
+static void feature_probe(void)
+{
+	if (ASSERT_OK(bpftool("feature probe kernel | grep -i destructive"), "plain")) {
+		ASSERT_HAS_SUBSTR(output, "Load flag for destructive programs is available", "flag");
+		ASSERT_HAS_SUBSTR(output, "Destructive kfunc bpf_vpanic is available", "kfunc");
+	}
+	if (ASSERT_OK(bpftool("-p feature probe kernel | grep 'destructive\\|_kfunc'"), "json")) {
+		ASSERT_HAS_SUBSTR(output, "\"have_destructive_progs\": true", "flag");
+		ASSERT_HAS_SUBSTR(output, "\"have_bpf_vpanic_kfunc\": true", "kfunc");
+	}
+}
+
+static void help_texts(void)
+{
+	ASSERT_OK(bpftool("prog help"), "bpftool prog");
+	ASSERT_HAS_SUBSTR(output, "[destructive]", "prog");
+	ASSERT_OK(bpftool("gen help"), "bpftool gen");
+	ASSERT_HAS_SUBSTR(output, "[destructive]", "gen");
+}
+
+static void run_subtest(const char *name, void (*test)(void))
+{
+	if (!test__start_subtest(name))
+		return;
+	unpin();
+	test();
+	unpin();
+}
+
+void test_destructive_bpftool(void)
+{
+	run_subtest("loadall_without_keyword", loadall_without_keyword);
+	run_subtest("loadall_with_keyword", loadall_with_keyword);
+	run_subtest("load_with_keyword", load_with_keyword);
+	run_subtest("no_abbreviation", no_abbreviation);
+	run_subtest("autoattach", autoattach);
+	run_subtest("no_tracing_program", no_tracing_program);
+	run_subtest("use_loader", use_loader);
+	run_subtest("gen_skeleton", gen_skeleton);
+	run_subtest("feature_probe", feature_probe);
+	run_subtest("help_texts", help_texts);
+}
