@@ -26,7 +26,7 @@ int BPF_PROG(failed, struct file *file, char *buf, size_t count, loff_t *pos, ss
 	if (ret != -error || (pid && pid != task->tgid) || (dev && dev != from))
 		return 0;
 
-	if (bpf_crash_kexec("read of device 0x%x failed: %d", from, (int)ret))
-		bpf_panic("read of device 0x%x failed: %d", from, (int)ret);
+	if (bpf_crash_kexec("read of device %u:%u failed: %ld", from >> 20, from & 0xfffff, ret))
+		bpf_panic("read of device %u:%u failed: %ld", from >> 20, from & 0xfffff, ret);
 	return 0;
 }

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from vmtest.checks import check, explain, reasons
-from vmtest.suite import Test
+from vmtest.suite import Skip, Test
 from vmtest.suites.dumps import read
 
 TRIGGER = "/sys/kernel/debug/provoke-crash/DIRECT"
@@ -41,6 +41,7 @@ class Recipe:
     runs: bool = True  # in the control, too, and sees that this is something else
     restarts: bool = False  # where there is no crash kernel
     needs: tuple = ()
+    not_debug: str = ""  # why it is for the ordinary kernel only
     options: dict = field(default_factory=dict)  # of the machine
 
     @property
@@ -64,12 +65,12 @@ RECIPES = [
            before="PID=$$ DEV=0",
            right="read line < /proc/self/mem",
            wrong="cat /proc/self/mem; read line < /",
-           says=r"read of device 0x[0-9a-f]+ failed: -5", frame="ksys_read", needs=("ftrace",)),
+           says=r"read of device 0:\d+ failed: -5", frame="ksys_read", needs=("ftrace",)),
     Recipe("a function returns an error, for one device", "failed",
            before="PID=0 DEV=$(stat -c %d /proc)",
            right="cat /proc/self/mem", culprit="cat",
            wrong="unshare -f -p sh -c 'mount -t proc proc /mnt; cat /mnt/self/mem'",
-           says=r"read of device 0x[0-9a-f]+ failed: -5", frame="ksys_read", needs=("ftrace",)),
+           says=r"read of device 0:\d+ failed: -5", frame="ksys_read", needs=("ftrace",)),
     Recipe("one warning and no other", "warned",
            before=WARNING,
            right=provoke("WARNING"), wrong=provoke("WARNING_MESSAGE"),
@@ -80,9 +81,9 @@ RECIPES = [
            wrong="sh -c 'echo $$ > /sys/fs/cgroup/other/cgroup.procs; exec tail /dev/zero'",
            says=r"out of memory: tail \(pid \d+\)", frame="out_of_memory"),
     Recipe("a task hangs, and is not on the list", "hung",
-           before="echo 1 > /proc/sys/kernel/hung_task_timeout_secs",
-           right=f"{as_task('nfsd', provoke('HUNG_TASK'))} & sleep 30", culprit="khungtaskd",
-           wrong=f"{as_task('rsync', provoke('HUNG_TASK'))} & sleep 5",
+           before="echo 3 > /proc/sys/kernel/hung_task_timeout_secs",
+           right=f"{as_task('nfsd', provoke('HUNG_TASK'))} & sleep 60", culprit="khungtaskd",
+           wrong=f"{as_task('rsync', provoke('HUNG_TASK'))} & sleep 10",
            says=r"nfsd \(pid \d+\) hangs", frame="watchdog"),
     Recipe("somebody writes to a variable", "written",
            before="VARIABLE=panic_on_oops",
@@ -95,7 +96,7 @@ RECIPES = [
     Recipe("an answer does not come", "unanswered", program="asked",
            before="COMM=dd; mkfifo /tmp/fifo; exec 3<>/tmp/fifo",
            right="dd bs=1 count=1 <&3", culprit="",
-           wrong="(sleep 1; printf a >&3) & dd bs=1 count=1 <&3; (sleep 8; printf b >&3) & head -c 1 <&3",
+           wrong="(sleep 0.5; printf a >&3) & dd bs=1 count=1 <&3; (sleep 8; printf b >&3) & head -c 1 <&3",
            says=r"pid \d+ has had no answer for 5 s", frame="bpf_timer_cb", needs=("ftrace",)),
     Recipe("a list is corrupted", "corrupted",
            right=provoke("CORRUPT_LIST_ADD"), wrong=provoke("WARNING_MESSAGE"),
@@ -104,7 +105,8 @@ RECIPES = [
     Recipe("an object is freed twice", "corrupted",
            right=provoke("SLAB_FREE_DOUBLE"), wrong=provoke("WARNING_MESSAGE"),
            says=r"memory is corrupted, says \S*mm/slub\.c:\d+", frame="lkdtm_SLAB_FREE_DOUBLE",
-           needs=("ftrace",), options={"append": "slab_debug=F"}),
+           needs=("ftrace",), not_debug="KASAN finds it first, and keeps the object",
+           options={"append": "slab_debug=F"}),
     Recipe("a function of a module gets a bad argument", "argument",
            before="MOST=100; insmod /bin/bpf_testmod.ko",
            right="dd if=/sys/kernel/bpf_testmod of=/dev/null bs=200 count=1", culprit="dd",
@@ -118,12 +120,41 @@ RECIPES = [
            says="vital died, wait status 0x300", frame="do_exit"),
 ]
 
+# ./set refuses the first ones, which leave the object as it is, and takes the last ones.
+SET = """cd /recipes; cp failed.bpf.o /tmp/failed; cp hung.bpf.o /tmp/hung
+for bad in pid= pid=x pid=09 pid=0x pid none=1 _license=1; do
+	./set failed.bpf.o $bad && exit 1
+	cmp failed.bpf.o /tmp/failed || exit 2
+done
+for bad in except=sixteen-letters- except=1,2,3,4,5,6,7,8,9; do
+	./set hung.bpf.o $bad && exit 3
+	cmp hung.bpf.o /tmp/hung || exit 4
+done
+set -e
+./set failed.bpf.o pid=0x7fffffff error=-28
+./set failed.bpf.o dev=8388624
+./set hung.bpf.o except=more,than,these
+./set hung.bpf.o except=fifteen-letters,-n
+for name in failed hung; do
+	bpftool prog loadall $name.bpf.o /sys/fs/bpf/$name destructive
+	bpftool -j map dump name $name.rodata | sed 's/.*formatted/values/'
+done
+"""
+VALUES = ['{"error":-28},{"pid":2147483647},{"dev":8388624}', '{"except":["fifteen-letters","-n","","","","","",""]}']
+
 
 def tests(suite):
+    yield Test("recipe: globals are set, or refused", lambda: test_set(suite), ("ftrace",))
     for recipe in RECIPES:
-        yield Test(f"recipe: {recipe.what}", lambda r=recipe: test_end(suite, r), recipe.needs)
-        yield Test(f"recipe: {recipe.what}: dump", lambda r=recipe: test_dump(suite, r), recipe.needs)
-        yield Test(f"recipe: {recipe.what}: control", lambda r=recipe: test_control(suite, r), recipe.needs)
+        for kind, run in [("", test_end), (": dump", test_dump), (": control", test_control)]:
+            yield Test(f"recipe: {recipe.what}{kind}", lambda r=recipe, k=kind, f=run: one(suite, r, k, f),
+                       recipe.needs)
+
+
+def one(suite, recipe, kind, run):
+    if suite.session.flavour and recipe.not_debug:
+        return [(f"recipe: {recipe.what}{kind}", Skip(recipe.not_debug))]
+    return run(suite, recipe)
 
 
 def commands(top, name):
@@ -181,3 +212,8 @@ def test_control(suite, recipe):
     ran = [int(shown[3] or 0) for shown in RE_SHOWN.findall(outcome.output)]
     check(len(ran) == 2 and ran[0] + recipe.runs <= ran[1] and not reasons(outcome.console),
           explain(outcome, f"the program ran so often before and after that: {ran}"))
+
+
+def test_set(suite):
+    outcome = suite.expect("recipe-set", SET, "finished", "0")
+    check(all(values in outcome.output for values in VALUES), explain(outcome, f"expected: {VALUES}"))
