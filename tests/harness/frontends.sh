@@ -23,7 +23,16 @@ make_packer() {
 		echo "$*" >"$3"
 	SCRIPT
 	chmod +x "$R/vm/mkinitramfs"
-	touch -d "2 hours ago" "$R/vm/mkinitramfs"
+}
+
+# expect_packed NAME OLDEST NEWER NEWEST: with files of these ages it is packed anew, and nothing is fetched for it.
+expect_packed() {
+	touch -d "3 hours ago" "$2"
+	touch -d "2 hours ago" "$3"
+	touch -d "1 hour ago" "$4"
+	run "$R/scripts/build-frontends"
+	expect "frontends: it is packed anew with $1" 0 "^==> front ends$"
+	expect_true "frontends: of what is there" [ "$(wc -l <"$T/got")" -eq 1 ]
 }
 
 test_frontends() {
@@ -41,11 +50,8 @@ test_frontends() {
 	run "$R/scripts/build-frontends"
 	expect "frontends: a second time there is nothing to do" 0 "is up to date"
 	expect_true "frontends: and nothing is asked for" [ "$(wc -l <"$T/got")" -eq 1 ]
-	touch "$R/vm/mkinitramfs"
-	touch -d "1 hour ago" "$W/frontends.gz"
-	run "$R/scripts/build-frontends"
-	expect "frontends: it is packed anew with another packer" 0 "^==> front ends$"
-	expect_true "frontends: of what is there" [ "$(wc -l <"$T/got")" -eq 1 ]
+	expect_packed "another packer" "$root/made-of" "$W/frontends.gz" "$R/vm/mkinitramfs"
+	expect_packed "another bpftrace" "$R/vm/mkinitramfs" "$W/frontends.gz" "$root/made-of"
 	run "$R/scripts/build-frontends" --nonsense
 	expect "frontends: an unknown argument is a usage error" 2 "unknown argument"
 }
