@@ -126,6 +126,11 @@ debug: arguments guest ## all tests, and LOADS=n random loads, on a kernel with 
 	@FLAVOUR=debug scripts/build-guest all
 	@FLAVOUR=debug vm/run-tests --loads 20000 $(call KEPT,debug) $(CHOSEN)
 
+.PHONY: frontends
+frontends: arguments guest ## bpftrace of Debian sid, which does not know the flag, loads programs with and without it
+	@scripts/build-frontends
+	@vm/run-tests 'frontend: *'
+
 .PHONY: regress
 regress: setup tree ## the kernel's own BPF selftests, without and with the series
 	@scripts/regress

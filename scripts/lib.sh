@@ -186,6 +186,28 @@ debian_mirror() {
 		awk -F '|' '$2 == "Debian" && $4 == "Packages" && $3 !~ /security|updates|backports/ && !seen++ { print $1 }'
 }
 
+# debian_root DIRECTORY ARCHITECTURE SUITE PACKAGES [OPTION...]: packages of Debian and what they depend on, in a
+# directory; nothing of it runs here, and no root rights are needed. A step.
+debian_root() {
+	local dir=$1 mirror mode=unshare
+	[ "$(id -u)" -ne 0 ] || mode=root
+	mirror=$(debian_mirror)
+	[ -n "$mirror" ] || {
+		echo "apt is not configured with a Debian mirror, which $4 of $3 come from"
+		exit 1
+	}
+	rm -rf "$dir.new" "$dir"
+	mmdebstrap --variant=extract --mode=$mode --architectures="$2" --skip=check/qemu --include="$4" "${@:5}" \
+		"$3" "$dir.new" "$mirror"
+	echo "$2 $3 $4" >"$dir.new/made-of"
+	mv "$dir.new" "$dir"
+}
+
+# has_debian_root DIRECTORY ARCHITECTURE SUITE PACKAGES
+has_debian_root() {
+	[ "$(cat "$1/made-of" 2>/dev/null)" = "$2 $3 $4" ]
+}
+
 # ---- what is built already ----------------------------------------------------------------
 
 # build_key FILE...: one hash over the kernel tree and the files that a build depends on, or

@@ -26,6 +26,7 @@ class Built:
     base: str
     selftests: str
     crasher: str
+    frontends: str
 
 
 def find_top():
@@ -95,7 +96,7 @@ class Session:
 
         return Built(kernel=path(f"obj{suffix}", self.arch.image), vmlinux=path(f"obj{suffix}", "vmlinux"),
                      base=path(f"initramfs{suffix}.gz"), selftests=path(f"selftests{suffix}.gz"),
-                     crasher=path(f"guest{suffix}", "crasher"))
+                     crasher=path(f"guest{suffix}", "crasher"), frontends=path(f"frontends{self.suffix_of('')}.gz"))
 
     def with_crash_kernel(self, command, more="", kernel=None):
         """Options of a Machine that runs the command with this kernel loaded as crash kernel, and the ordinary guest.

@@ -21,6 +21,9 @@ def tests(suite):
     yield Test("dump: bpf_crash_kexec(), all CPUs at once",
                lambda: dump(suite, "dump-race", "crash-kexec", "fentry", "--race", most=2), ("ftrace",))
     yield Test("dump: bpf_panic()", lambda: dump(suite, "dump-panic", "panic", "fentry"), ("ftrace",))
+    for name, action in [("bpf_crash_kexec()", "crash-kexec"), ("bpf_panic()", "panic")]:
+        yield Test(f"dump: {name}, loaded by uid 1234",
+                   lambda a=action: dump(suite, f"dump-uid-{a}", a, "fentry", "--uid 1234"), ("ftrace",))
     yield Test("dump: bpf_panic(), kprobe", lambda: dump(suite, "dump-panic-kprobe", "panic", "kprobe"))
     for action in ["panic", "crash-kexec"]:
         for cpus in [2, 3]:

@@ -3,7 +3,7 @@
 
 import secrets
 
-from vmtest.checks import check, check_no_splats, check_reason, explain, reasons, word
+from vmtest.checks import check, check_no_splats, check_reason, explain, reasons
 from vmtest.suite import Test
 from vmtest.suites.panics import check_redirected, unless_too_late
 from vmtest.suites.programs import BEHIND, PANICS, TICKER, needs
@@ -22,6 +22,7 @@ def tests(suite):
         for program in ["fentry", "kprobe", "perf_event", "nmi"]:
             yield Test(f"{action}: {program}, {PANICS[program][0]}", run(program, program), needs(program))
         yield Test(f"{action}: all CPUs at once", run("race", "fentry", "--race"), ("ftrace",))
+        yield Test(f"{action}: loaded by uid 1234", run("uid", "fentry", "--uid 1234"), ("ftrace",))
         if action == "power-off":
             yield Test("power-off: a CPU that goes round in a loop",
                        run("stuck", "perf_event", "--cpu 0 --stuck 1"))
@@ -60,11 +61,10 @@ def test_redirected_first(suite, action):
 def test_pstore(suite, action):
     """RAM keeps what pstore writes: the next boot reads it, with the default settings of all that is involved."""
     token = secrets.token_hex(8)
-    outcome = suite.expect(f"pstore-{action}", f"crasher --action {action} --token {token} fentry", "restarted",
-                           "and came back", comes_back=True,
+    outcome = suite.expect(f"pstore-{action}", f"crasher --uid 1234 --action {action} --token {token} fentry",
+                           "restarted", "and came back", comes_back=True,
                            append="vm.pstore reserve_mem=1M:4096:oops ramoops.mem_name=oops "
                                   "ramoops.record_size=65536")
-    # the guest of the second boot shows what there is
-    who = reasons(outcome.output, word(action))
-    check([message for _, message in who] == [token], explain(outcome, f"pstore has {who}"))
+    # the guest of the second boot shows what there is, after what the first one has said
+    check_reason(outcome, action, token, outcome.output)
     check_no_splats(outcome)
