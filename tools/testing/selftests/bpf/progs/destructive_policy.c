@@ -11,6 +11,9 @@
 
 char _license[] SEC("license") = "GPL";
 
+/* vmlinux.h has no macros. */
+#define BPF_F_DESTRUCTIVE (1U << 8)
+
 bool enforce;
 enum bpf_sig_keyring trusted = BPF_SIG_KEYRING_BUILTIN;
 /* For the test that shows why this is needed. */
