@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A refcount saturates: somebody has put one reference too many, or is about to.
+ * A refcount saturates: the kernel's own check for a use-after-free in the making.
  *
  *	bpftool prog loadall saturated.bpf.o /sys/fs/bpf/saturated autoattach destructive
  *

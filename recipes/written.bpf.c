@@ -3,9 +3,10 @@
  * Somebody writes to a variable of the kernel. The writer's stack is in the dump.
  *
  *	bpftool prog loadall written.bpf.o /sys/fs/bpf/written destructive
- *	./watch /sys/fs/bpf/written/written 0x$(grep -w $VARIABLE /proc/kallsyms | cut -d " " -f 1) 4
+ *	./watch /sys/fs/bpf/written/written \
+ *		0x$(grep -w $VARIABLE /proc/kallsyms | cut -d " " -f 1) 4
  *
- * A hardware watchpoint is a perf event, which bpftool cannot open: watch does that.
+ * A hardware watchpoint is a perf event, which bpftool cannot open. watch can.
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
