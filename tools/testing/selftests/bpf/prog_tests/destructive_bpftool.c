@@ -18,6 +18,15 @@ static int bpftool(const char *args)
 	return get_bpftool_command_output(command, output, sizeof(output) - 1);
 }
 
+static bool run_ok(const char *args)
+{
+	int err = bpftool(args);
+
+	if (err)
+		printf("%s\n", output);
+	return ASSERT_OK(err, args);
+}
+
 /* A directory, or a single program. */
 static void unpin(void)
 {
@@ -32,11 +41,11 @@ static void check_show(const char *pin, bool destructive)
 	char command[MAX_BPFTOOL_CMD_LEN];
 
 	snprintf(command, sizeof(command), "prog show pinned %s", pin);
-	if (ASSERT_OK(bpftool(command), command))
+	if (run_ok(command))
 		ASSERT_EQ(!!strstr(output, "  gpl  destructive"), destructive, output);
 
 	snprintf(command, sizeof(command), "-j prog show pinned %s", pin);
-	if (ASSERT_OK(bpftool(command), command))
+	if (run_ok(command))
 		ASSERT_HAS_SUBSTR(output, destructive ? "\"destructive\":true" :
 							"\"destructive\":false", "json");
 }
@@ -50,7 +59,7 @@ static void loadall_without_keyword(void)
 
 static void loadall_with_keyword(void)
 {
-	if (!ASSERT_OK(bpftool("prog loadall " OBJECT " " PIN " destructive"), "loadall"))
+	if (!run_ok("prog loadall " OBJECT " " PIN " destructive"))
 		return;
 	check_show(PIN "/tracing", true);
 	check_show(PIN "/filter", false);
@@ -58,7 +67,7 @@ static void loadall_with_keyword(void)
 
 static void load_with_keyword(void)
 {
-	if (ASSERT_OK(bpftool("prog load " OBJECT " " PIN " destructive"), "load"))
+	if (run_ok("prog load " OBJECT " " PIN " destructive"))
 		check_show(PIN, true);
 }
 
@@ -71,9 +80,8 @@ static void no_abbreviation(void)
 
 static void autoattach(void)
 {
-	if (ASSERT_OK(bpftool("prog loadall " OBJECT " " PIN " destructive autoattach"),
-		      "loadall") &&
-	    ASSERT_OK(bpftool("link show pinned " PIN "/tracing"), "link show"))
+	if (run_ok("prog loadall " OBJECT " " PIN " destructive autoattach") &&
+	    run_ok("link show pinned " PIN "/tracing"))
 		ASSERT_HAS_SUBSTR(output, "attach_type trace_fentry", "link");
 }
 
@@ -86,16 +94,16 @@ static void no_tracing_program(void)
 static void use_loader(void)
 {
 	ASSERT_NEQ(bpftool("-L prog load " OBJECT), 0, "load without keyword");
-	ASSERT_OK(bpftool("-L prog load " OBJECT " destructive"), "load");
+	run_ok("-L prog load " OBJECT " destructive");
 }
 
 static void gen_skeleton(void)
 {
 	char *without;
 
-	ASSERT_OK(bpftool("-L gen skeleton " OBJECT), "light skeleton");
+	run_ok("-L gen skeleton " OBJECT);
 	without = strdup(output);
-	ASSERT_OK(bpftool("-L gen skeleton " OBJECT " destructive"), "light skeleton with flag");
+	run_ok("-L gen skeleton " OBJECT " destructive");
 	ASSERT_FALSE(!without || !strcmp(without, output), "the flag makes a difference");
 	free(without);
 
@@ -106,11 +114,11 @@ static void gen_skeleton(void)
 /* All that it prints would not fit a buffer. */
 static void feature_probe(void)
 {
-	if (ASSERT_OK(bpftool("feature probe kernel | grep -i destructive"), "plain")) {
+	if (run_ok("feature probe kernel | grep -i destructive")) {
 		ASSERT_HAS_SUBSTR(output, "Load flag for destructive programs is available", "flag");
 		ASSERT_HAS_SUBSTR(output, "Destructive kfunc bpf_vpanic is available", "kfunc");
 	}
-	if (ASSERT_OK(bpftool("-p feature probe kernel | grep 'destructive\\|_kfunc'"), "json")) {
+	if (run_ok("-p feature probe kernel | grep 'destructive\\|_kfunc'")) {
 		ASSERT_HAS_SUBSTR(output, "\"have_destructive_progs\": true", "flag");
 		ASSERT_HAS_SUBSTR(output, "\"have_bpf_vpanic_kfunc\": true", "kfunc");
 	}
@@ -118,9 +126,9 @@ static void feature_probe(void)
 
 static void help_texts(void)
 {
-	ASSERT_OK(bpftool("prog help"), "bpftool prog");
+	run_ok("prog help");
 	ASSERT_HAS_SUBSTR(output, "[destructive]", "prog");
-	ASSERT_OK(bpftool("gen help"), "bpftool gen");
+	run_ok("gen help");
 	ASSERT_HAS_SUBSTR(output, "[destructive]", "gen");
 }
 

@@ -84,7 +84,7 @@ static void unsigned_loader_rejected(void)
 /* What a loader loads has no signature of its own, and comes with kernel = true. */
 static void loaders_are_the_gate(void)
 {
-	policy->data->restrict_loaders = false;
+	policy->bss->allow_loaders = true;
 	enforce();
 	ASSERT_OK(load_by_loader(false), "unsigned loader, loaders not restricted");
 	ASSERT_EQ(policy->bss->rejected, 0, "rejected");
@@ -106,7 +106,7 @@ static void extension_rejected(void)
 
 static void signed_loader_allowed(void)
 {
-	policy->data->trusted = BPF_SIG_KEYRING_USER;
+	policy->bss->trust_user_keyring = true;
 	enforce();
 	ASSERT_OK(load_by_loader(true), "signed loader");
 	ASSERT_EQ(policy->bss->rejected, 0, "rejected");
@@ -133,8 +133,8 @@ static void run_subtest(const char *name, void (*test)(void))
 {
 	if (!test__start_subtest(name))
 		return;
-	policy->data->restrict_loaders = true;
-	policy->data->trusted = BPF_SIG_KEYRING_BUILTIN;
+	policy->bss->allow_loaders = false;
+	policy->bss->trust_user_keyring = false;
 	test();
 	policy->bss->enforce = false;
 }

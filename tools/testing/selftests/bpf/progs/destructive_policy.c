@@ -15,13 +15,17 @@ char _license[] SEC("license") = "GPL";
 #define BPF_F_DESTRUCTIVE (1U << 8)
 
 bool enforce;
-enum bpf_sig_keyring trusted = BPF_SIG_KEYRING_BUILTIN;
-/* For the test that shows why this is needed. */
-bool restrict_loaders = true;
+/* The tests have no key of the builtin keyring. */
+bool trust_user_keyring;
+/* For the test that shows why loaders are restricted. */
+bool allow_loaders;
 int rejected;
 
 static bool is_trusted(const struct bpf_prog *prog)
 {
+	enum bpf_sig_keyring trusted = trust_user_keyring ? BPF_SIG_KEYRING_USER :
+							    BPF_SIG_KEYRING_BUILTIN;
+
 	return prog->aux->sig.verdict == BPF_SIG_VERIFIED &&
 	       prog->aux->sig.keyring_type == trusted;
 }
@@ -40,7 +44,7 @@ int BPF_PROG(policy, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_tok
 	if (!enforce || kernel || is_trusted(prog))
 		return 0;
 	if (!(attr->prog_flags & BPF_F_DESTRUCTIVE) &&
-	    !(restrict_loaders && may_be_loader(attr->prog_type)))
+	    (allow_loaders || !may_be_loader(attr->prog_type)))
 		return 0;
 	rejected++;
 	return -EPERM;
