@@ -336,6 +336,12 @@ pack_test_progs() {
 
 # ---- steps with progress ----------------------------------------------------------------
 
+# record_time NAME SECONDS: for whoever asks where the time of a run goes.
+record_time() {
+	mkdir -p "$LOGS"
+	printf '%d\t%s\t%s\t%s\n' "$EPOCHSECONDS" "$BASE$SUFFIX" "$1" "$2" >>"$LOGS/times.tsv"
+}
+
 log_lines() {
 	wc -l <"$1" 2>/dev/null || echo 0
 }
@@ -382,6 +388,7 @@ step() {
 	fi
 	if [ "$rc" -eq 0 ]; then
 		printf '    %s: %d s\n' "$name" $((SECONDS - start))
+		record_time "$name" $((SECONDS - start))
 		return
 	fi
 	{
