@@ -17,8 +17,8 @@ MARK = "__x64_sys_personality"
 EVENT = "__set_task_comm"
 # The next function that the event calls, behind all that can watch it.
 BEHIND_EVENT = "perf_event_comm"
-# A machine that counts is several times as slow as one that does not.
-LIMITS = {"boot": 400, "silence": 400, "total": 1800}
+# A machine that counts is several times as slow as one that does not, and says nothing meanwhile.
+LIMITS = {"boot": 600, "silence": 7200, "total": 7200}
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,11 @@ up to the next tick. A peer that does not work has its own error in its row.
 to nobody. These are the functions that the instructions are in:
 
 {profiles}
-The formatting of the line, with the name, id and tag of the program and the user who has loaded it, is most of
-bpf_panic(). bpf_crash_kexec() prints it as well, on a console that can be printed on there, before it jumps: nobody knows
-whether the crash kernel comes up. The target of a module's speed can be met only without these words in front of the
-panic. A module that wanted to say as much would have to format as much.
+Most of bpf_panic() is the formatting of the line, with the name, id and tag of the program and the user who has loaded
+it. bpf_crash_kexec() prints this line as well before it jumps, on each console that takes one in any context (nbcon), as
+nobody knows whether the crash kernel comes up. A module that wanted to say as much would have to format as much. What
+stands in the way of the target is this line, not the way to it: without the formatting the kfunc is as short as the
+rows of bpf_vpanic, JITed code and bpf_bprintf_prepare.
 
 **The loader with SCHED_FIFO** is fast on a machine whose only CPU has nothing else to do: the interrupt of the ring
 buffer, a switch to the loader, and a write. It is the best case of that route, on a machine that is well. The
