@@ -18,7 +18,7 @@ EVENT = "__set_task_comm"
 # The next function that the event calls, behind all that can watch it.
 BEHIND_EVENT = "perf_event_comm"
 # A machine that counts is several times as slow as one that does not, and says nothing meanwhile.
-LIMITS = {"boot": 600, "silence": 7200, "total": 7200}
+LIMITS = {"boot": 1800, "silence": 7200, "total": 7200}
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,11 @@ class Lab:
         device = ["-plugin", ",".join(words), *(COUNTED if counting else [])]
         machine = Machine(self.session, kernel.image, options.pop("initrd"), name=name, command=command,
                           accel="tcg", device=device, limits=LIMITS, **options)
-        return machine.run(), counts.read_file(log)
+        outcome = machine.run()
+        # Of a busy host, say; that is no result of whatever was to be measured.
+        if outcome.verdict == "hung":
+            raise HarnessError(f"{name}: the machine {outcome}; {outcome.log}")
+        return outcome, counts.read_file(log)
 
     def each(self, function, arguments):
         """The results of a function, in order, of as many machines at a time as there are CPUs."""

@@ -27,8 +27,9 @@ again, at most, before the end.
 {routes}
 The peers are a kernel module of a few lines ([vm/bench/module/probe.c](../vm/bench/module/probe.c)), a BPF program that
 tells a waiting loader by a ring buffer, and what Debian 12 has. The loader has its memory locked, and has nothing to do
-but to wait. With `SCHED_FIFO` it runs as soon as it is woken up; without, it waits for the culprit to give up the CPU,
-up to the next tick. A peer that does not work has its own error in its row.
+but to wait. With `SCHED_FIFO` it runs as soon as it is woken up. Without, that is up to the scheduler, which may leave
+the CPU to the culprit until a tick: this is why its counts differ so much. A peer that does not work has its own error in
+its row. Neither the kernel that such a peer was made for nor the kfuncs on it are measured.
 
 **What bpf_panic() does before panic()** is to say who ends the machine. A module that calls `panic("...")` leaves that
 to nobody. These are the functions that the instructions are in:
