@@ -18,6 +18,7 @@
 #   CYCLES    how often (dumps: 20, abuse: 200)
 #   PROG      a program of yours (run); ARGS are its arguments, FILES more files beside it
 #   RECORD=1  keep what a whole run says in results/, and on docs/results.md (test, abuse, debug)
+#   PART      of what is measured (bench): static routes profiles drift cost dumps harness
 #   RERUN=1   run tests again that have results (regress)
 
 BASE ?= 7.3
@@ -134,6 +135,11 @@ frontends: arguments guest ## bpftrace of Debian sid, which does not know the fl
 .PHONY: regress
 regress: setup tree ## the kernel's own BPF selftests, without and with the series
 	@scripts/regress
+
+.PHONY: bench
+bench: setup selftests ## what it costs and how fast it stops, beside the alternatives (PART="..." for some only)
+	@scripts/tools --install bench
+	@scripts/bench $(PART)
 
 .PHONY: run
 run: arguments guest ## run a program of yours in the guest (PROG=path ARGS="..."), which is in /run there

@@ -66,6 +66,7 @@ check_unit() {
 check_results() {
 	cd "$TOP"
 	python3 -B -m vmtest.results --check
+	python3 -B -m vmtest.bench.page --check
 }
 
 # Paths of the machine on which a file was written, and registries that it should not name.

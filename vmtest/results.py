@@ -49,14 +49,20 @@ def describe(session):
     }
 
 
-def write(session, name, data):
+def write_file(session, name, data):
+    """results/NAME-BASE-ARCH.json; its path."""
     name = "-".join(filter(None, [name, session.base.name, session.arch.name, session.flavour]))
     path = os.path.join(session.top, "results", f"{name}.json")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "w") as f:
-        json.dump({**describe(session), **data}, f, indent=1)
+        json.dump(data, f, indent=1)
         f.write("\n")
     os.rename(path + ".new", path)
+    return path
+
+
+def write(session, name, data):
+    write_file(session, name, {**describe(session), **data})
     page = os.path.join(session.top, "docs", "results.md")
     with open(page, "w") as f:
         f.write(render(session.top))
@@ -81,9 +87,10 @@ def section(name, data):
 
 
 def render(top):
-    """The page, of all files there are."""
+    """The page, of all files there are but those of make bench, which have one of their own."""
     directory = os.path.join(top, "results")
-    names = sorted(n for n in os.listdir(directory) if n.endswith(".json")) if os.path.isdir(directory) else []
+    names = sorted(n for n in os.listdir(directory) if n.endswith(".json") and not n.startswith("bench-")) \
+        if os.path.isdir(directory) else []
     parts = ["# Results\n\nEach section is what one run wrote of itself (`results/*.json`); `vmtest/results.py` makes "
              "this page of them, and `make check` compares it.\n\"patches\" is git's name of the directory "
              "`patches/BASE` that was tested.\n"]

@@ -98,19 +98,21 @@ class Session:
                      base=path(f"initramfs{suffix}.gz"), selftests=path(f"selftests{suffix}.gz"),
                      crasher=path(f"guest{suffix}", "crasher"), frontends=path(f"frontends{self.suffix_of('')}.gz"))
 
-    def with_crash_kernel(self, command, more="", kernel=None):
+    def with_crash_kernel(self, command, more="", kernel=None, initrd=None):
         """Options of a Machine that runs the command with this kernel loaded as crash kernel, and the ordinary guest.
 
         Without a kernel, or where the session's has a flavour, it is the ordinary one, which needs less memory.
+        initrd: another guest for it.
         """
         built, arch = self.built(""), self.arch
         capture = kernel if kernel and not self.flavour else built.kernel
+        initrd = initrd or built.base
         # One CPU: several in a crash kernel make TCG fail now and then.
         line = " ".join(filter(None, [f"console={arch.console}", arch.append, "nokaslr nosmp irqpoll reset_devices",
                                       f"vm.dump-level={self.base.dump_level}", more]))
-        load = f"kexec-crash /run/{os.path.basename(capture)} /run/{os.path.basename(built.base)} '{line}'"
+        load = f"kexec-crash /run/{os.path.basename(capture)} /run/{os.path.basename(initrd)} '{line}'"
         return {"command": f"{load} || exit\n{command}", "append": "crashkernel=256M",
-                "files": [capture, built.base]}
+                "files": [capture, initrd]}
 
 
 # ---- command lines -------------------------------------------------------------------------

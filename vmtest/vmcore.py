@@ -26,11 +26,13 @@ def rearrange(stream):
 
 
 def read(stream, vmlinux):
-    """A report on the dump: dmesg, comm, pid, frames, trace, maps."""
-    vmcore = rearrange(stream)
+    """A report on the dump that the guest sent."""
+    return report(rearrange(stream), vmlinux)
+
+
+def report(vmcore, vmlinux):
+    """Of a dump: dmesg, comm, pid, frames, trace, maps, and vmcore, its path."""
     done = subprocess.run([PYTHON, READER, vmcore, vmlinux], capture_output=True, text=True, check=False)
     if done.returncode:
         raise Unreadable(f"{READER} {vmcore}: {done.stderr}")
-    report = json.loads(done.stdout)
-    report["vmcore"] = vmcore
-    return report
+    return {**json.loads(done.stdout), "vmcore": vmcore}

@@ -46,7 +46,7 @@ test_tools() {
 	run "$R/scripts/tools" --nonsense
 	expect "tools: an unknown argument is a usage error" 2 "unknown argument"
 	run "$R/scripts/tools" --install x
-	expect "tools: so is one too many" 2 "too many arguments"
+	expect "tools: so is a list that is not there" 2 "unknown argument: x"
 }
 
 # expect_asked NAME MACHINE ARCH PACKAGES: on this machine these are needed beside those of packages.txt.
