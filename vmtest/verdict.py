@@ -15,8 +15,9 @@ import signal
 from dataclasses import dataclass, field
 
 PRINTK = r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
-# Not at the beginning of a line: a crash kernel comes up while the one before is in the middle of its last one.
-RE_BANNER = re.compile(r"\[ *0\.000000\](?:\[ *[TC]\d+\])? Linux version ")
+# Not at the beginning of a line: a crash kernel comes up while the one before is in the middle of its last one. Its
+# time need not be 0.
+RE_BANNER = re.compile(r"\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? (Linux version \S+ \(.*?)\r?$", re.M)
 RE_PANIC = re.compile(PRINTK + r"Kernel panic - not syncing: (.*?)\r?$", re.M)
 RE_PANIC_END = re.compile(PRINTK + r"---\[ end Kernel panic - not syncing", re.M)
 RE_HALTED = re.compile(PRINTK + r"(?:reboot: System halted|BPF: halt by program )", re.M)
@@ -119,12 +120,18 @@ def unexpected_end(code, events):
     return "" if any(e["event"] == "SHUTDOWN" for e in events) else "QEMU exited without a SHUTDOWN event"
 
 
-def judge(status, console, events, limit="", ticking=False, still=True, died=""):
+def said(events, stops):
+    """Has QEMU itself said that every CPU has stopped for good? stops: the events or reasons that say so."""
+    return any(e["event"] in stops or e["data"].get("reason") in stops for e in events)
+
+
+def judge(status, console, events, limit="", ticking=False, still=True, died="", stops=()):
     """Draw the verdict from the witnesses: (verdict, detail).
 
     ticking: the command's output went on growing after the machine said it halts.
     still: QEMU found every CPU stopped for good.
     died: how QEMU ended when that was not the guest's doing.
+    stops: the events or reasons by which QEMU says that every CPU has stopped for good.
     """
     status = status.strip()
     names = [e["event"] for e in events]
@@ -152,7 +159,7 @@ def judge(status, console, events, limit="", ticking=False, still=True, died="")
         return "lost", f"panic on the console, but status {status} on the port"
     if panic and not said_panic:
         return "lost", "panic on the console, but QEMU was not told"
-    if said_panic and not panic:
+    if said_panic and not panic and "GUEST_PANICKED" not in stops:
         return "lost", "QEMU was told of a panic, but the console shows none"
     if panic:
         return "panicked", panic.group(1)
@@ -164,7 +171,7 @@ def judge(status, console, events, limit="", ticking=False, still=True, died="")
         return "powered-off", ""
     if shutdown == "guest-reset":
         return "restarted", ""
-    if shutdown is None and RE_HALTED.search(console):
+    if (shutdown is None or shutdown in stops) and RE_HALTED.search(console):
         if ticking:
             return "lost", "it said that it halts, but goes on"
         return ("halted", "") if still else ("lost", "it said that it halts, but not every CPU stands still")
@@ -183,5 +190,6 @@ def seems_halted(console):
 
 def draw(status, console, output, events, watch, died=""):
     """The Outcome of a machine that was watched."""
-    what, detail = judge(status, console, events, watch.limit, watch.is_ticking(), watch.still, died)
+    what, detail = judge(status, console, events, watch.limit, watch.is_ticking(), watch.still, died,
+                         watch.machine.arch.stops)
     return Outcome(what, detail, status.strip(), console, output, events, boot_seconds=watch.booted)
