@@ -40,7 +40,8 @@ class Arch:
     interrupts_on: int
     run_again: bool
     halt: str
-    stops: list
+    stops: str
+    own_halt: str
     late_console: bool
     byte_order: str
     console_write: str
@@ -87,7 +88,7 @@ def load(top, name):
         console_device=record.get("console-device"),
         packages=record.get("packages"), cross=record.get("cross"), registers=record.need("registers"),
         interrupts_on=int(record.get("interrupts-on", "0"), 16), run_again=record.get("run-again") == "yes",
-        halt=record.get("halt", "halted"), stops=record.get("stops").split(),
+        halt=record.get("halt", "halted"), stops=record.get("stops"), own_halt=record.get("own-halt"),
         late_console=record.get("late-console") == "yes",
         byte_order=">" if record.need("bpf-target").endswith("eb") else "<",
         console_write=record.get("console-write"), lacks=record.lacks())

@@ -13,6 +13,8 @@ from vmtest.verdict import RE_BANNER
 
 # struct prb_desc and the beginning of struct printk_info, as they are since 5.10; their order of bytes comes before
 DESC, INFO = "QQQ", "QQHBBI"
+# A kernel is at the beginning of memory, unless another one was started there in its place.
+BEGINNING = 128 << 20
 # Of the states of a descriptor, in its two highest bits: a writer is done with it.
 DONE = (1, 2)
 SYMBOLS = {"linux_banner", "__log_buf", "_printk_rb_static_descs", "_printk_rb_static_infos"}
@@ -42,12 +44,15 @@ def records(read, known, order):
     return sorted(found)
 
 
-def lines_of(memory, banner, known, order):
-    """The lines of the log as the console prints them. The banner, which the kernel has as a string, says where
-    in memory it is."""
-    at = memory.find(f"{banner}\n\0".encode())
-    if at < 0 or set(known) != SYMBOLS:
-        return []
+def places_of(memory, banner):
+    """Where in memory a kernel has its banner as a string: twice, if it was started as its own crash kernel."""
+    at, text = -1, f"{banner}\n\0".encode()
+    while (at := memory.find(text, at + 1)) >= 0:
+        yield at
+
+
+def lines_of(memory, at, known, order):
+    """The lines of the log, as the console prints them, of the kernel whose banner is there."""
 
     def read(symbol, offset, size):
         place = at + known[symbol][0] - known["linux_banner"][0] + offset
@@ -64,14 +69,16 @@ def completed(console, lines):
 
 
 def complete(console, monitor, path, size, vmlinux, order):
-    """The same, of a machine of so many bytes that still is there. Where two kernels spoke, it is as it was."""
-    banners = RE_BANNER.findall(console)
-    if len(banners) != 1:
+    """The same, of a machine of so many bytes that still is there. It stops."""
+    banners, known = RE_BANNER.findall(console), symbols(vmlinux)
+    monitor.send("stop")
+    if not banners or set(known) != SYMBOLS:
         return console
-    monitor.ask(f'pmemsave 0 {size} "{path}"')
+    monitor.ask(f'pmemsave 0 {size if len(banners) > 1 else min(size, BEGINNING)} "{path}"')
     if not os.path.exists(path):
         return console
     with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as memory:
-        lines = lines_of(memory, banners[0], symbols(vmlinux), order)
+        for at in places_of(memory, banners[0]):
+            console = completed(console, lines_of(memory, at, known, order))
     os.remove(path)
-    return completed(console, lines)
+    return console

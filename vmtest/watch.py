@@ -81,10 +81,8 @@ class Watch:
     def is_over(self, now):
         """A machine whose memory is looked at stays there, at its end."""
         if self.machine.stays and self.monitor.saw("SHUTDOWN"):
-            self.still = verdict.said(self.monitor.events, self.machine.arch.stops)
             return True
-        halted = self.has_stopped(now) if self.machine.arch.stops else self.has_halted(now)
-        return halted or self.reached_limit(now)
+        return self.has_stopped(now) or self.has_halted(now) or self.reached_limit(now)
 
     def look_at_output(self, now):
         size = self.machine.size("output")
@@ -110,11 +108,10 @@ class Watch:
 
     def has_stopped(self, now):
         """QEMU says that every CPU has stopped for good; for a while it is looked whether its programs go on."""
-        if not verdict.said(self.monitor.events, self.machine.arch.stops):
+        if not self.machine.arch.stops or not self.monitor.saw(self.machine.arch.stops):
             return False
         if self.stopped_at is None:
             self.stopped_at, self.settled = now, self.machine.size("output")
-        self.still = True
         return now - self.stopped_at > HALT_SETTLE
 
     def has_halted(self, now):

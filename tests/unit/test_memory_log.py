@@ -34,11 +34,10 @@ def make_memory(order, records):
 
 
 class Lines(unittest.TestCase):
-    def check(self, records, expected, banner=BANNER, known=None):
+    def check(self, records, expected):
         for order in "<>":
             with self.subTest(order):
-                lines = memory_log.lines_of(make_memory(order, records), banner, known or KNOWN, order)
-                self.assertEqual(lines, expected)
+                self.assertEqual(memory_log.lines_of(make_memory(order, records), PLACE, KNOWN, order), expected)
 
     def test_in_their_order(self):
         self.check([(8, 12345678, "second", COMMITTED, 32), (7, 999, "first", FINISHED, 0)],
@@ -54,9 +53,11 @@ class Lines(unittest.TestCase):
         self.check([(1, 0, "not done", RESERVED, 0), (2, 0, "", FINISHED, 1), (3, 0, "is", FINISHED, 64)],
                    ["[    0.000000] is"])
 
-    def test_another_kernel(self):
-        self.check([(1, 0, "is", FINISHED, 0)], [], banner="Linux version 6 (somebody) (a compiler)")
-        self.check([(1, 0, "is", FINISHED, 0)], [], known={"linux_banner": (0x1000, 42)})
+    def test_places(self):
+        memory = make_memory("<", [(1, 0, f"{BANNER}", FINISHED, 0)])
+        self.assertEqual(list(memory_log.places_of(memory, BANNER)), [PLACE])
+        self.assertEqual(list(memory_log.places_of(memory * 2, BANNER)), [PLACE, PLACE + len(memory)])
+        self.assertEqual(list(memory_log.places_of(memory, "Linux version 6 (somebody) (a compiler)")), [])
 
 
 class Completed(unittest.TestCase):

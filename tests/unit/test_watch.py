@@ -78,7 +78,6 @@ class Stopped(unittest.TestCase):
         made = self.watch([("GUEST_PANICKED", "")], [7, 7])
         self.assertFalse(made.is_over(made.start))
         self.assertTrue(made.is_over(made.start + watch.HALT_SETTLE + 1))
-        self.assertTrue(made.still)
         self.assertFalse(made.is_ticking())
 
     def test_programs_go_on(self):
@@ -88,11 +87,7 @@ class Stopped(unittest.TestCase):
 
     def test_the_last_cpu(self):
         made = self.watch([("SHUTDOWN", "guest-shutdown")], [])
-        self.assertEqual((made.is_over(made.start), made.still), (True, True))
-
-    def test_a_reset(self):
-        made = self.watch([("SHUTDOWN", "guest-reset")], [])
-        self.assertEqual((made.is_over(made.start), made.still), (True, False))
+        self.assertTrue(made.is_over(made.start))
 
     def test_nothing_said(self):
         made = self.watch([("RESUME", "")], [])
