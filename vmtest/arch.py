@@ -42,6 +42,7 @@ class Arch:
     halt: str
     stops: str
     own_halt: str
+    silent_off: bool
     late_console: bool
     byte_order: str
     console_write: str
@@ -89,6 +90,7 @@ def load(top, name):
         packages=record.get("packages"), cross=record.get("cross"), registers=record.need("registers"),
         interrupts_on=int(record.get("interrupts-on", "0"), 16), run_again=record.get("run-again") == "yes",
         halt=record.get("halt", "halted"), stops=record.get("stops"), own_halt=record.get("own-halt"),
+        silent_off=record.get("silent-off") == "yes",
         late_console=record.get("late-console") == "yes",
         byte_order=">" if record.need("bpf-target").endswith("eb") else "<",
         console_write=record.get("console-write"), lacks=record.lacks())

@@ -204,6 +204,8 @@ class Machine:
                 self.qemu.kill()
         self.qemu.wait()
         self.monitor.write_events(self.path("events"))
+        if gone and self.arch.silent_off and not self.qemu.returncode and not self.monitor.saw("SHUTDOWN"):
+            events.append({"event": "SHUTDOWN", "data": {"reason": "guest-shutdown"}})
         died = verdict.unexpected_end(self.qemu.returncode, events) if gone else ""
         outcome = verdict.draw(self.read("status"), console, self.read("output"), events, watch, died)
         outcome.seconds, outcome.accel, outcome.log, outcome.counters = seconds, self.accel, self.log, counters

@@ -15,6 +15,8 @@ from vmtest.verdict import RE_BANNER
 DESC, INFO = "QQQ", "QQHBBI"
 # A kernel is at the beginning of memory, unless another one was started there in its place.
 BEGINNING = 128 << 20
+# How long it may take to save all of it.
+SAVING = 300
 # Of the states of a descriptor, in its two highest bits: a writer is done with it.
 DONE = (1, 2)
 SYMBOLS = {"linux_banner", "__log_buf", "_printk_rb_static_descs", "_printk_rb_static_infos"}
@@ -74,7 +76,7 @@ def complete(console, monitor, path, size, vmlinux, order):
     monitor.send("stop")
     if not banners or set(known) != SYMBOLS:
         return console
-    monitor.ask(f'pmemsave 0 {size if len(banners) > 1 else min(size, BEGINNING)} "{path}"')
+    monitor.ask(f'pmemsave 0 {size if len(banners) > 1 else min(size, BEGINNING)} "{path}"', SAVING)
     if not os.path.exists(path):
         return console
     with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as memory:
