@@ -115,6 +115,9 @@ if [ "$ARCH" != "$HOST_ARCH" ]; then
 	CROSS=$(field cross "$ARCH_RECORD")
 	SYSROOT=$BUILD/sysroot-$ARCH
 fi
+# The compiler for programs of the guest. Its C library is that of the guest, which may be newer than the compiler's.
+GUEST_CC=("${CROSS}gcc")
+[ -z "$SYSROOT" ] || GUEST_CC+=(--sysroot="$SYSROOT" -L"$SYSROOT/usr/lib/$(field triplet "$ARCH_RECORD")")
 # Nothing is the ordinary kernel, "debug" the one with vm/config/debug.config, too.
 FLAVOUR=${FLAVOUR:-}
 # Whatever is built for one of them is kept apart.
@@ -324,7 +327,7 @@ selftests_make() {
 	mkdir -p "$out"
 	# what runs here meanwhile is built with HOSTCC
 	[ -z "$SYSROOT" ] || cross=(
-		CROSS_COMPILE="$CROSS" CC="${CROSS}gcc --sysroot=$SYSROOT"
+		CROSS_COMPILE="$CROSS" CC="${GUEST_CC[*]}"
 		CLANG_TARGET_ARCH="--target=${CROSS%-} --sysroot=$SYSROOT $(clang_gcc_flags)"
 	)
 	make -C "$tree/tools/testing/selftests/bpf" -j"$JOBS" ARCH="$SRCARCH" "${cross[@]}" \

@@ -40,6 +40,11 @@ class Arch:
     interrupts_on: int
     run_again: bool
     halt: str
+    stops: str
+    own_halt: str
+    silent_off: bool
+    late_console: bool
+    byte_order: str
     console_write: str
     lacks: dict
 
@@ -84,4 +89,8 @@ def load(top, name):
         console_device=record.get("console-device"),
         packages=record.get("packages"), cross=record.get("cross"), registers=record.need("registers"),
         interrupts_on=int(record.get("interrupts-on", "0"), 16), run_again=record.get("run-again") == "yes",
-        halt=record.get("halt", "halted"), console_write=record.get("console-write"), lacks=record.lacks())
+        halt=record.get("halt", "halted"), stops=record.get("stops"), own_halt=record.get("own-halt"),
+        silent_off=record.get("silent-off") == "yes",
+        late_console=record.get("late-console") == "yes",
+        byte_order=">" if record.need("bpf-target").endswith("eb") else "<",
+        console_write=record.get("console-write"), lacks=record.lacks())

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from vmtest import verdict
+from vmtest import memory_log, verdict
 from vmtest.qmp import Monitor
 from vmtest.session import HarnessError
 from vmtest.watch import Watch
@@ -46,6 +46,8 @@ class Machine:
         self.counters = counters
         self.consoles = list(consoles) or [self.arch.console]
         self.comes_back = comes_back  # a machine that is reset boots again, and has to end itself then
+        # One whose memory is looked at stays there, at its end.
+        self.stays = not shell and bool(counters or self.arch.late_console)
         self.log = session.log_of(name)
         factor = (TCG_FACTOR if accel == "tcg" else 1) * (DEBUG_FACTOR if session.flavour else 1)
         self.limits = {k: v * factor for k, v in LIMITS.items()}
@@ -91,9 +93,8 @@ class Machine:
             "-kernel", self.kernel, "-initrd", initrd, "-append", self.cmdline(),
             *self.console_argv(), *ports,
             "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
-            # A machine whose memory is looked at stays there, at its end.
             "-action", f"reboot={'reset' if self.comes_back else 'shutdown'},"
-            f"shutdown={'pause' if self.counters else 'poweroff'},panic=none",
+            f"shutdown={'pause' if self.stays else 'poweroff'},panic=none",
             "-S", *(word for device in arch.devices for word in ("-device", device)), *self.device,
         ]
 
@@ -193,6 +194,7 @@ class Machine:
             if self.arch.shows_waiting and watch.stands_still():
                 watch.limit += ", every CPU stands still"
         counters = watch.read_counters() if self.counters and not gone else []
+        console = self.read("console") if gone else self.complete_console()
         events = list(self.monitor.events)
         if not gone:
             self.monitor.send("quit")
@@ -202,8 +204,10 @@ class Machine:
                 self.qemu.kill()
         self.qemu.wait()
         self.monitor.write_events(self.path("events"))
+        if gone and self.arch.silent_off and not self.qemu.returncode and not self.monitor.saw("SHUTDOWN"):
+            events.append({"event": "SHUTDOWN", "data": {"reason": "guest-shutdown"}})
         died = verdict.unexpected_end(self.qemu.returncode, events) if gone else ""
-        outcome = verdict.draw(self.read("status"), self.read("console"), self.read("output"), events, watch, died)
+        outcome = verdict.draw(self.read("status"), console, self.read("output"), events, watch, died)
         outcome.seconds, outcome.accel, outcome.log, outcome.counters = seconds, self.accel, self.log, counters
         if outcome.verdict == "lost":
             qemu_says = self.read("qemu").splitlines()[1:]
@@ -212,6 +216,14 @@ class Machine:
         with open(self.path("verdict"), "w") as f:
             f.write(f"{outcome}\n")
         return outcome
+
+    def complete_console(self):
+        """What the console has printed, and what it owes where it prints late."""
+        console = self.read("console")
+        if not self.arch.late_console:
+            return console
+        return memory_log.complete(console, self.monitor, self.path("memory"), self.memory << 20,
+                                   self.session.built().vmlinux, self.arch.byte_order)
 
 
 def find_accel(session, choice, kernel, initrd):

@@ -5,7 +5,7 @@ import json
 import select
 import time
 
-# How long QEMU may take to answer.
+# How long QEMU may take to answer, in general.
 TIMEOUT = 20
 
 
@@ -45,10 +45,10 @@ class Monitor:
                 self.events.append(message)
         return messages, not data
 
-    def ask(self, line):
+    def ask(self, line, timeout=TIMEOUT):
         """The answer of the monitor for people; nothing if there is none."""
         self.send("human-monitor-command", ident=line, **{"command-line": line})
-        end, gone = time.monotonic() + TIMEOUT, False
+        end, gone = time.monotonic() + timeout, False
         while not gone and time.monotonic() < end:
             messages, gone = self.receive(0.1)
             for message in messages:

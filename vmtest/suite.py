@@ -57,8 +57,8 @@ class Suite:
                       explain(outcome, "nothing is kept of where its CPUs are"))
         return outcome
 
-    def with_crash_kernel(self, name, command, append="", **more):
-        options = self.crash_kernel_options(command)
+    def with_crash_kernel(self, name, command, append="", no_dump=False, **more):
+        options = self.crash_kernel_options(command, "vm.no-dump" if no_dump else "")
         append = f"{options.pop('append')} {append}"
         return self.expect(name, options.pop("command"), "crash-kernel", append=append, **options, **more)
 

@@ -15,11 +15,13 @@ import signal
 from dataclasses import dataclass, field
 
 PRINTK = r"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? "
-# Not at the beginning of a line: a crash kernel comes up while the one before is in the middle of its last one.
-RE_BANNER = re.compile(r"\[ *0\.000000\](?:\[ *[TC]\d+\])? Linux version ")
+# Not at the beginning of a line: a crash kernel comes up while the one before is in the middle of its last one. Its
+# time need not be 0.
+RE_BANNER = re.compile(r"\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? (Linux version \S+ \(.*?)\r?$", re.M)
 RE_PANIC = re.compile(PRINTK + r"Kernel panic - not syncing: (.*?)\r?$", re.M)
 RE_PANIC_END = re.compile(PRINTK + r"---\[ end Kernel panic - not syncing", re.M)
 RE_HALTED = re.compile(PRINTK + r"(?:reboot: System halted|BPF: halt by program )", re.M)
+RE_OWN_HALT = re.compile(PRINTK + r"reboot: System halted", re.M)
 RE_POWER_DOWN = re.compile(PRINTK + r"reboot: Power down", re.M)
 # Lockdep, RCU, KASAN and the checks of contexts say "WARNING: " or "BUG: ", too.
 RE_SPLAT = re.compile(
@@ -119,12 +121,14 @@ def unexpected_end(code, events):
     return "" if any(e["event"] == "SHUTDOWN" for e in events) else "QEMU exited without a SHUTDOWN event"
 
 
-def judge(status, console, events, limit="", ticking=False, still=True, died=""):
+def judge(status, console, events, limit="", ticking=False, still=True, died="", stops="", own_halt=""):
     """Draw the verdict from the witnesses: (verdict, detail).
 
     ticking: the command's output went on growing after the machine said it halts.
     still: QEMU found every CPU stopped for good.
     died: how QEMU ended when that was not the guest's doing.
+    stops: the event by which QEMU says that every CPU has stopped for good, if it has one.
+    own_halt: how a machine ends that the kernel itself halts, if it does not stand still then.
     """
     status = status.strip()
     names = [e["event"] for e in events]
@@ -152,7 +156,7 @@ def judge(status, console, events, limit="", ticking=False, still=True, died="")
         return "lost", f"panic on the console, but status {status} on the port"
     if panic and not said_panic:
         return "lost", "panic on the console, but QEMU was not told"
-    if said_panic and not panic:
+    if said_panic and not panic and stops != "GUEST_PANICKED":
         return "lost", "QEMU was told of a panic, but the console shows none"
     if panic:
         return "panicked", panic.group(1)
@@ -164,10 +168,12 @@ def judge(status, console, events, limit="", ticking=False, still=True, died="")
         return "powered-off", ""
     if shutdown == "guest-reset":
         return "restarted", ""
+    if own_halt and shutdown == own_halt and RE_OWN_HALT.search(console):
+        return "halted", ""
     if shutdown is None and RE_HALTED.search(console):
         if ticking:
             return "lost", "it said that it halts, but goes on"
-        return ("halted", "") if still else ("lost", "it said that it halts, but not every CPU stands still")
+        return ("halted", "") if still or stops in names else ("lost", "it said that it halts, but not every CPU stands still")
     return "lost", f"no status, end by {shutdown or 'nothing'}"
 
 
@@ -183,5 +189,6 @@ def seems_halted(console):
 
 def draw(status, console, output, events, watch, died=""):
     """The Outcome of a machine that was watched."""
-    what, detail = judge(status, console, events, watch.limit, watch.is_ticking(), watch.still, died)
+    what, detail = judge(status, console, events, watch.limit, watch.is_ticking(), watch.still, died,
+                         watch.machine.arch.stops, watch.machine.arch.own_halt)
     return Outcome(what, detail, status.strip(), console, output, events, boot_seconds=watch.booted)

@@ -53,7 +53,7 @@ class Watch:
         self.start = self.last_change = self.last_sign = time.monotonic()
         self.console_size = self.output_size = 0
         self.booted = 0.0
-        self.halted_at = None
+        self.halted_at = self.stopped_at = None
         self.settled = None  # size of the output when the other CPUs had their time to stop
         self.still = False
         self.was_reset = False
@@ -80,9 +80,9 @@ class Watch:
 
     def is_over(self, now):
         """A machine whose memory is looked at stays there, at its end."""
-        if self.machine.counters and self.monitor.saw("SHUTDOWN"):
+        if self.machine.stays and self.monitor.saw("SHUTDOWN"):
             return True
-        return self.has_halted(now) or self.reached_limit(now)
+        return self.has_stopped(now) or self.has_halted(now) or self.reached_limit(now)
 
     def look_at_output(self, now):
         size = self.machine.size("output")
@@ -105,6 +105,14 @@ class Watch:
         if self.nmis_due and now >= self.nmis_due[0]:
             self.nmis_due.pop(0)
             self.monitor.send("inject-nmi")
+
+    def has_stopped(self, now):
+        """QEMU says that every CPU has stopped for good; for a while it is looked whether its programs go on."""
+        if not self.machine.arch.stops or not self.monitor.saw(self.machine.arch.stops):
+            return False
+        if self.stopped_at is None:
+            self.stopped_at, self.settled = now, self.machine.size("output")
+        return now - self.stopped_at > HALT_SETTLE
 
     def has_halted(self, now):
         """A machine that says that it halts is looked at when it was silent for a while, or is reset then."""

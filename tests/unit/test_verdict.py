@@ -7,13 +7,17 @@ from tests.unit.made_up import line, make_session
 from vmtest import machine, verdict
 from vmtest.verdict import Outcome
 
-BANNER = "[    0.000000] Linux version 7\n"
+BANNER = "[    0.000000] Linux version 7 (somebody) (a compiler)\n"
 PANIC = BANNER + line("Kernel panic - not syncing: x")
 HALT = BANNER + line("reboot: System halted")
 SHUTDOWN = [{"event": "SHUTDOWN", "data": {"reason": "guest-shutdown"}}]
 RESET = [{"event": "SHUTDOWN", "data": {"reason": "guest-reset"}}]
 TOLD = [{"event": "GUEST_PANICKED", "data": {}}]
 KILLED = "QEMU was killed: x"
+# of an architecture whose CPUs QEMU itself sees stop
+STOPS = ["GUEST_PANICKED", "guest-shutdown"]
+BPF_HALT = BANNER + line("BPF: halt by program p")
+STOPPED = ("", False, False, "", *STOPS)
 
 # (name, witnesses as judge() takes them, verdict)
 CONTRADICTIONS = [
@@ -34,6 +38,11 @@ CONTRADICTIONS = [
     ("second kernel that restarts", ("crash-kernel 0", BANNER + BANNER, RESET), "lost"),
     ("second boot that restarts", ("again", BANNER + BANNER, RESET), "lost"),
     ("second boot without a first one", ("again", BANNER, SHUTDOWN), "lost"),
+    ("CPUs that stop without the kernel's word", ("", BANNER, TOLD, *STOPPED), "lost"),
+    ("CPUs that stop, and programs go on", ("", HALT, TOLD, "", True, False, "", *STOPS), "lost"),
+    ("CPUs that stop without a panic of theirs", ("", PANIC, [], *STOPPED), "lost"),
+    ("halt by a power-off", ("", HALT, SHUTDOWN), "lost"),
+    ("a program's halt by a power-off", ("", BPF_HALT, SHUTDOWN, *STOPPED), "lost"),
 ]
 # and beside them the machines that are not lost
 ENDS = [
@@ -46,6 +55,11 @@ ENDS = [
     ("crash kernel", ("crash-kernel 0", PANIC + BANNER, TOLD + SHUTDOWN), "crash-kernel"),
     ("crash kernel, in the middle of a line",
      ("crash-kernel 0", BANNER + "[    1.000000] BPF: cra" + BANNER, SHUTDOWN), "crash-kernel"),
+    ("panic, where QEMU sees CPUs stop", ("", PANIC, TOLD, *STOPPED), "panicked"),
+    ("halt, where QEMU sees CPUs stop", ("", HALT, TOLD, *STOPPED), "halted"),
+    ("a program's halt, where QEMU sees CPUs stop", ("", BPF_HALT, TOLD, *STOPPED), "halted"),
+    ("the kernel's own halt by a power-off", ("", HALT, SHUTDOWN, *STOPPED), "halted"),
+    ("power off, where QEMU sees CPUs stop", ("", BANNER + line("reboot: Power down"), SHUTDOWN, *STOPPED), "powered-off"),
     ("a limit comes before all", ("0", BANNER, SHUTDOWN, "silent"), "hung"),
 ]
 

@@ -62,3 +62,33 @@ class StandsStill(unittest.TestCase):
 
     def test_s390x(self):
         self.check("s390x", s390x)
+
+
+class Stopped(unittest.TestCase):
+    """Where QEMU itself says that all CPUs have stopped, its word ends the machine, and output that grows is noticed."""
+
+    def watch(self, events, sizes):
+        made = mock.Mock(arch=arch.load(TOP, "s390x"), stays=True, limits={"boot": 99, "silence": 99, "total": 99})
+        made.size = lambda name: sizes.pop(0) if sizes else 0
+        monitor = mock.Mock(events=[{"event": event, "data": {"reason": reason}} for event, reason in events])
+        monitor.saw = lambda name: any(event == name for event, _ in events)
+        return watch.Watch(made, monitor)
+
+    def test_not_at_once(self):
+        made = self.watch([("GUEST_PANICKED", "")], [7, 7])
+        self.assertFalse(made.is_over(made.start))
+        self.assertTrue(made.is_over(made.start + watch.HALT_SETTLE + 1))
+        self.assertFalse(made.is_ticking())
+
+    def test_programs_go_on(self):
+        made = self.watch([("GUEST_PANICKED", "")], [7, 8])
+        self.assertFalse(made.is_over(made.start))
+        self.assertTrue(made.is_ticking())
+
+    def test_the_last_cpu(self):
+        made = self.watch([("SHUTDOWN", "guest-shutdown")], [])
+        self.assertTrue(made.is_over(made.start))
+
+    def test_nothing_said(self):
+        made = self.watch([("RESUME", "")], [])
+        self.assertFalse(made.is_over(made.start))

@@ -11,8 +11,8 @@
 
 /*
  * From the record of the architecture, by the build: CONSOLE_WRITE, the function
- * of the console's driver that prints, and SYS_STATFS, that of a system call,
- * which is where sleepable programs can be.
+ * of the console's driver that prints, STATFS, the system call that statfs(2) makes,
+ * and SYS_STATFS, the function of it, which is where sleepable programs can be.
  */
 
 char _license[] SEC("license") = "GPL";
@@ -298,7 +298,7 @@ int uretprobe(struct pt_regs *ctx)
 	return crash_if_ours();
 }
 
-SEC("?tp/syscalls/sys_enter_statfs")
+SEC("?tp/syscalls/sys_enter_" STATFS)
 int tracepoint(void *ctx)
 {
 	return crash_if_ours();

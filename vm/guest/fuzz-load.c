@@ -95,6 +95,12 @@ int load(struct round *r, char *log, size_t log_size)
 	return fd;
 }
 
+/* A JIT whose kfuncs may be far away, that of s390x, leaves the id in a call. */
+static bool is_kfunc(int32_t imm, int k)
+{
+	return imm == kfunc_imms[k] || (uint32_t)imm == kfunc_ids[k];
+}
+
 /* Is a destructive call left in what the kernel made of the program? */
 static bool calls_destructive(int fd)
 {
@@ -112,7 +118,7 @@ static bool calls_destructive(int fd)
 		if (insns[i].code != (BPF_JMP | BPF_CALL) || insns[i].src_reg != BPF_PSEUDO_KFUNC_CALL)
 			continue;
 		for (int k = 0; k < KFUNC_COUNT; k++)
-			if (kfunc_ids[k] && insns[i].imm == kfunc_imms[k])
+			if (kfunc_ids[k] && is_kfunc(insns[i].imm, k))
 				return true;
 	}
 	return false;
