@@ -240,10 +240,10 @@ check_keyword() {
 		found=$(grep -cF -- "$text" "$dir/$file" || true)
 		[ "$found" -eq "$times" ] || fail "$file has \"$text\" in $found lines, and not in $times"
 	done <<-'PLACES'
-		prog.c|2|is_prefix(*argv, "destructive")
+		prog.c|2|!strcmp(*argv, "destructive")
 		prog.c|1|[autoattach] [destructive]
 		prog.c|1|'destructive', or 'kernel_btf'
-		gen.c|1|is_prefix(*argv, "destructive")
+		gen.c|1|!strcmp(*argv, "destructive")
 		gen.c|1|skeleton FILE [name OBJECT_NAME] [destructive]
 		Documentation/bpftool-prog.rst|1|[**autoattach**] [**destructive**]
 		Documentation/bpftool-prog.rst|1|[autoattach] [destructive]
