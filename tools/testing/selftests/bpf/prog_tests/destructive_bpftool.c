@@ -117,7 +117,8 @@ static void gen_skeleton(void)
 static void feature_probe(void)
 {
 	if (run_ok("feature probe kernel | grep -i destructive")) {
-		ASSERT_HAS_SUBSTR(output, "Load flag for destructive programs is available", "flag");
+		ASSERT_HAS_SUBSTR(output, "Load flag for destructive programs is available",
+				  "flag");
 		ASSERT_HAS_SUBSTR(output, "Destructive kfunc bpf_vpanic is available", "kfunc");
 	}
 	if (run_ok("-p feature probe kernel | grep 'destructive\\|_kfunc'")) {

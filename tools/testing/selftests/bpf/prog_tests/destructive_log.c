@@ -77,7 +77,7 @@ static void notice(void)
 		return;
 	lseek(kmsg, 0, SEEK_END);
 	/* The name of the task must not begin a line of its own. */
-	ASSERT_OK(prctl(PR_SET_NAME, "a\n<0>\xa0" "b"), "set_name");
+	ASSERT_OK(prctl(PR_SET_NAME, "a\n<0>\240b"), "set_name");
 	if (ASSERT_TRUE(load_and_find_notice(kmsg), "notice")) {
 		ASSERT_HAS_SUBSTR(log_buf, ", loaded by uid 0, pid ", "who");
 		ASSERT_HAS_SUBSTR(log_buf, ": a?<0>?b\n", "task");

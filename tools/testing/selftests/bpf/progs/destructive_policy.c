@@ -12,7 +12,7 @@
 char _license[] SEC("license") = "GPL";
 
 /* vmlinux.h has no macros. */
-#define BPF_F_DESTRUCTIVE (1U << 8)
+#define BPF_F_DESTRUCTIVE 0x100
 
 bool enforce;
 /* The tests have no key of the builtin keyring. */
