@@ -116,7 +116,7 @@ if [ "$ARCH" != "$HOST_ARCH" ]; then
 	SYSROOT=$BUILD/sysroot-$ARCH
 fi
 # The compiler for programs of the guest. Its C library is that of the guest, which may be newer than the compiler's.
-GUEST_CC=("${CROSS}gcc")
+read -ra GUEST_CC <<<"${CROSS}gcc $(field_line cc-flags "$ARCH_RECORD")"
 [ -z "$SYSROOT" ] || GUEST_CC+=(--sysroot="$SYSROOT" -L"$SYSROOT/usr/lib/$(field triplet "$ARCH_RECORD")")
 # Nothing is the ordinary kernel, "debug" the one with vm/config/debug.config, too.
 FLAVOUR=${FLAVOUR:-}

@@ -17,7 +17,7 @@ def arm64(place, takes, _waits):
 
 
 def riscv64(place, takes, _waits):
-    return f"CPU\n pc       {place:016x}\n mhartid  0\n mstatus  {0xa0 + 2 * takes:016x}\n"
+    return f"CPU\r\n pc       {place:016x}\r\n mhartid  0\r\n mstatus  {0xa0 + 2 * takes:016x}\r\n"
 
 
 def s390x(place, takes, _waits):

@@ -21,7 +21,7 @@ def tests(suite):
         "emerg-power-off-inside", "crasher --with nested_power_off --action emerg fentry", "powered-off"), ("ftrace",))
     yield Test("emerg: another program floods",
                lambda: test_emerg(suite, "emerg-chatty", "fentry", "--busy --with chatty"), ("ftrace",))
-    yield Test("emerg: a crowd on all that it calls", lambda: test_crowd(suite), ("ftrace", "nbcon"))
+    yield Test("emerg: a crowd on all that it calls", lambda: test_crowd(suite), ("ftrace", "crowd", "nbcon"))
     yield Test("emerg: a million messages", lambda: test_flood(suite), ("ftrace",))
 
 

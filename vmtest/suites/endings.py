@@ -29,7 +29,7 @@ def tests(suite):
             continue
         yield Test(f"{action}: inside printk()", run("console", "console"))
         yield Test(f"{action}: console driver at work", run("console_write", "console_write"), needs("console_write"))
-        yield Test(f"{action}: a crowd on all that it calls", run("crowd", "fentry", "--crowd"), ("ftrace",))
+        yield Test(f"{action}: a crowd on all that it calls", run("crowd", "fentry", "--crowd"), ("ftrace", "crowd"))
         behind = run("behind", *BEHIND, limits={"silence": 30})
         yield Test(f"{action}: behind a crash_kexec() that gives up",
                    lambda test=behind: unless_too_late(test), ("ftrace",))

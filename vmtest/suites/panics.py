@@ -22,7 +22,8 @@ def tests(suite):
             ("loaded by uid 1234", "uid", "fentry", "--uid 1234"),
             ("on CPU 0", "cpu0", "fentry", "--cpu 0"),
             ("on CPU 1", "cpu1", "fentry", "--cpu 1")]:
-        yield Test(f"panic: {name}", lambda s=slug, p=program, o=options: panic(suite, f"panic-{s}", p, o), ("ftrace",))
+        features = ("ftrace", "crowd") if "--crowd" in options else ("ftrace",)
+        yield Test(f"panic: {name}", lambda s=slug, p=program, o=options: panic(suite, f"panic-{s}", p, o), features)
     yield Test("panic: inside panic() the call returns",
                lambda: foreign_panic(suite, "panic-path", "panic_path"), ("ftrace",))
     yield Test("panic: no buffer is left for the message", lambda: panic(

@@ -25,9 +25,9 @@ PANICS = {
     "sched_switch": ("runqueue lock held", ()),
     "console": ("inside printk()", ()),
     "console_write": ("console driver at work", ("ftrace", "console-write")),
-    "timer": ("soft interrupt, bpf_timer", ("ftrace",)),
-    "watchdog": ("soft interrupt, bpf_timer that nobody has stopped", ("ftrace",)),
-    "workqueue": ("kworker, bpf_wq", ("ftrace",)),
+    "timer": ("soft interrupt, bpf_timer", ("ftrace", "async")),
+    "watchdog": ("soft interrupt, bpf_timer that nobody has stopped", ("ftrace", "async")),
+    "workqueue": ("kworker, bpf_wq", ("ftrace", "async")),
 }
 
 # Programs that only run when somebody else panics, and what they need.
