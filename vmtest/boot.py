@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 
-from vmtest import session
+from vmtest import session, vmcore
 from vmtest.machine import LIMITS, Machine, find_accel
 
 VERDICTS = ["finished", "panicked", "halted", "powered-off", "restarted", "crash-kernel", "hung", "lost"]
@@ -71,6 +71,20 @@ def make_machine(args, made):
                    shell=args.shell, on_tick=None if args.shell else show_progress(sys.stderr))
 
 
+def show_dump(outcome, vmlinux):
+    """How to open the dump, if there is one."""
+    stream = os.path.join(outcome.log, "dump")
+    if outcome.verdict != "crash-kernel" or not os.path.exists(stream):
+        return
+    try:
+        dump, kernel = os.path.relpath(vmcore.rearrange(stream)), os.path.relpath(vmlinux)
+    except (vmcore.Unreadable, FileNotFoundError) as error:
+        print(f"vm: dump: {error}")
+        return
+    print(f"vm: dump: drgn -c {dump} -s {kernel}")
+    print(f"vm: dump: {vmcore.PYTHON} {os.path.relpath(vmcore.READER)} {dump} {kernel}")
+
+
 def main():
     args, made = parse()
     machine = make_machine(args, made)
@@ -94,6 +108,7 @@ def main():
         print(f"vm: {args.name}: expected: {args.expect} {args.match}; the last lines of the console:")
         for line in outcome.tail():
             print(f"    {line}")
+    show_dump(outcome, made.built("").vmlinux)
     if not good or args.keep:
         print(f"vm: logs: {os.path.relpath(outcome.log)}")
     return 0 if good else 1
