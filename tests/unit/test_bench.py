@@ -140,6 +140,14 @@ class Page(unittest.TestCase):
         rows = [{"route": "peer", "by": "panic()", "end": "panic", "kind": "module", "error": "error: no | header"}]
         self.assertIn("error: no \\| header", page.table(["a"] * 6, list(page.routes(rows))))
 
+    def test_dump_that_cannot_be_read(self):
+        rows = [{"memory": 256, "filter": "a", "steps": {"x": 1, "y": 3}, "seconds": 4, "bytes": 5 << 20},
+                {"memory": 256, "filter": "b", "steps": {"x": 2}, "seconds": 2, "bytes": 1 << 20, "unreadable": "no"},
+                {"memory": 512, "filter": "c", "error": "hung"}]
+        lines = page.dumps(rows).splitlines()[2:]
+        self.assertEqual(lines, ["| 256 | a | 4 | 5 | 25 % | 75 % |", "| 256 | b | 2 | 1 | 100 % | `no` |",
+                                 "| 512 | c | `hung` |  |  |  |"])
+
     def test_nothing_measured(self):
         about = {"date": "", "kernel": "", "patches": "", "arch": "", "config": "", "host": "", "tools": {}}
         self.assertIn("Not measured.", page.render({**about, "targets": []}))

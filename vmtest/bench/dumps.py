@@ -15,6 +15,7 @@ PLACES = [("kfunc", "bpf_vcrash_kexec"), ("jump", "machine_kexec"), ("start", "s
 # (step, the mark that it begins with, the mark that it ends with)
 STEPS = [("kfunc, up to the jump", "kfunc", "jump"), ("jump, unpacking the kernel", "jump", "start"),
          ("crash kernel boots", "start", "init"), ("makedumpfile in the guest", "init", "end")]
+READ = "drgn opens it"
 # (name, level, whether it is the newer makedumpfile)
 FILTERS = [("makedumpfile of Debian 12, -d 1", 1, False), ("makedumpfile of Debian sid, -d 31", 31, True)]
 
@@ -37,6 +38,10 @@ def timed(function, *arguments):
     return result, round(time.monotonic() - start, 3)
 
 
+def last_line(error):
+    return (str(error).strip().splitlines() or ["?"])[-1]
+
+
 def measure_one(lab, memory, name, level, newer):
     made = {"memory": memory, "filter": name}
     crash = lab.session.with_crash_kernel("stop --dump fentry", f"vm.dump-level={level}",
@@ -48,15 +53,18 @@ def measure_one(lab, memory, name, level, newer):
     steps = split(found.times)
     if outcome.verdict != "crash-kernel" or not outcome.detail.startswith("makedumpfile 0,") or not steps:
         return {**made, "error": f"the machine {outcome}"}
-    dump = os.path.join(outcome.log, "dump")
     try:
-        path, steps["makedumpfile -R on the host"] = timed(vmcore.rearrange, dump)
-        report, steps["drgn opens it"] = timed(vmcore.report, path, lab.patched.vmlinux)
+        path, steps["makedumpfile -R on the host"] = timed(vmcore.rearrange, os.path.join(outcome.log, "dump"))
     except vmcore.Unreadable as error:
-        return {**made, "error": str(error).strip().splitlines()[-1]}
-    made.update(bytes=os.path.getsize(path), steps=steps, seconds=round(sum(steps.values()), 3), task=report["comm"])
-    os.remove(path)
-    return made
+        return {**made, "error": last_line(error)}
+    made["bytes"] = os.path.getsize(path)
+    try:
+        _, steps[READ] = timed(vmcore.report, path, lab.patched.vmlinux)
+        os.remove(path)
+    except vmcore.Unreadable as error:
+        # its times are right, the dump is not
+        made["unreadable"] = last_line(error)
+    return {**made, "steps": steps, "seconds": round(sum(steps.values()), 3)}
 
 
 def measure(lab):

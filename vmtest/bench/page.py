@@ -67,15 +67,17 @@ def structures(rows):
 
 
 def dumps(rows):
-    steps = next((list(row["steps"]) for row in rows if "steps" in row), [])
+    steps = max((list(row["steps"]) for row in rows if "steps" in row), key=len, default=[])
     head = ["memory, MiB", "filter", "seconds", "dump, MiB", *steps]
     made = []
     for row in rows:
         if "error" in row:
             made.append([row["memory"], row["filter"], f"`{row['error']}`", "", *("" for _ in steps)])
-        else:
-            made.append([row["memory"], row["filter"], row["seconds"], row["bytes"] >> 20,
-                         *(f"{100 * row['steps'][step] / row['seconds']:.0f} %" for step in steps)])
+            continue
+        shares = [f"{100 * row['steps'][step] / row['seconds']:.0f} %" for step in steps if step in row["steps"]]
+        if "unreadable" in row:
+            shares.append(f"`{row['unreadable']}`")
+        made.append([row["memory"], row["filter"], row["seconds"], row["bytes"] >> 20, *shares])
     return table(head, made)
 
 
