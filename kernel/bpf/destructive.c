@@ -184,11 +184,11 @@ struct bpf_destructive_call {
  *
  * Formatting, printk() and panic() run code that programs can be attached to.
  * Reject nested calls: each attached program could add a level, and the stack is
- * finite. So nothing that can be traced is called before the mark is set, and the
- * kfuncs are notrace. Stay out of a panic() here, or on its way to another CPU, too.
+ * finite. So nothing that can be traced runs before the mark is set: this and the kfuncs
+ * are notrace. Stay out of a panic() here, or on its way to another CPU, too.
  */
-static __always_inline bool bpf_destructive_begin(struct bpf_destructive_call *call,
-						  unsigned int what)
+static notrace bool bpf_destructive_begin(struct bpf_destructive_call *call,
+					  unsigned int what)
 {
 	raw_local_irq_save(call->irqflags);
 	call->outer = this_cpu_read(bpf_destructive_active);
@@ -206,7 +206,7 @@ static __always_inline bool bpf_destructive_begin(struct bpf_destructive_call *c
 	return false;
 }
 
-static __always_inline void bpf_destructive_finish(const struct bpf_destructive_call *call)
+static notrace void bpf_destructive_finish(const struct bpf_destructive_call *call)
 {
 	printk_deferred_exit();
 	if (!raw_irqs_disabled_flags(call->irqflags))
@@ -301,6 +301,20 @@ static int format_message(struct bpf_destructive_message *msg, const char *actio
 	}
 	msg->len = min(msg->len, MESSAGE_MAX);
 	return err;
+}
+
+static notrace void end_machine(bool restart, const char *action,
+				const struct bpf_prog_aux *aux, const char *fmt,
+				const void *args, u32 size)
+{
+	struct bpf_destructive_message msg;
+	struct bpf_destructive_call call;
+
+	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
+		return;
+
+	format_message(&msg, action, aux, fmt, args, size);
+	emergency_end(restart, "%s%.*s%s", msg.who, msg.len, msg.text, msg.note);
 }
 
 static void power_off_worker(struct work_struct *work)
@@ -503,14 +517,7 @@ finish:
 __bpf_kfunc notrace void bpf_vhalt(const char *fmt__fmt, const void *args, u32 len__szk,
 				   struct bpf_prog_aux *aux)
 {
-	struct bpf_destructive_message msg;
-	struct bpf_destructive_call call;
-
-	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
-		return;
-
-	format_message(&msg, "halt", aux, fmt__fmt, args, len__szk);
-	emergency_end(false, "%s%.*s%s", msg.who, msg.len, msg.text, msg.note);
+	end_machine(false, "halt", aux, fmt__fmt, args, len__szk);
 }
 
 /**
@@ -533,14 +540,7 @@ __bpf_kfunc notrace void bpf_vhalt(const char *fmt__fmt, const void *args, u32 l
 __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u32 len__szk,
 				      struct bpf_prog_aux *aux)
 {
-	struct bpf_destructive_message msg;
-	struct bpf_destructive_call call;
-
-	if (!bpf_destructive_begin(&call, BPF_DESTRUCTIVE_ENDING))
-		return;
-
-	format_message(&msg, "restart", aux, fmt__fmt, args, len__szk);
-	emergency_end(true, "%s%.*s%s", msg.who, msg.len, msg.text, msg.note);
+	end_machine(true, "restart", aux, fmt__fmt, args, len__szk);
 }
 
 /**

@@ -80,6 +80,13 @@ class Static(unittest.TestCase):
         row = static.compare("thing", (8, {"a": (0, 0), "b": (4, 0)}), (12, {"a": (0, 0), "c": (4, 0), "b": (8, 0)}))
         self.assertEqual((row["base"], row["patched"], row["new"], row["moved"]), (8, 12, ["c"], ["b"]))
 
+    def test_in_memory(self):
+        self.assertEqual([static.slab(size) for size in (40, 64, 65, 1320)], [64, 64, 96, 2048])
+
+    def test_code(self):
+        sections = "x.o  :\nsection  size  addr\n.text  100  0\n.init.text  7  0\n.rodata  9  0\nTotal  116\n"
+        self.assertEqual(static.code(sections), {"text": 107})
+
     def test_crcs(self):
         found = static.compare_crcs("a 0x1\nb 0x2\nc 0x3\n", "a 0x1\nb 0x9\nd 0x4\n")
         self.assertEqual(found, {"symbols": 2, "changed": 1, "gone": ["c"], "new": ["d"]})
@@ -139,6 +146,12 @@ class Page(unittest.TestCase):
     def test_row_with_an_error(self):
         rows = [{"route": "peer", "by": "panic()", "end": "panic", "kind": "module", "error": "error: no | header"}]
         self.assertIn("error: no \\| header", page.table(["a"] * 6, list(page.routes(rows))))
+
+    def test_jump(self):
+        rows = [{"by": "bpf_panic(), crash kernel loaded", "kind": "bpf", "instructions": 50},
+                {"by": "panic(), crash kernel loaded", "kind": "module", "instructions": 100},
+                {"by": "panic(), crash kernel loaded", "kind": "module", "instructions": 200}]
+        self.assertEqual((page.jump(rows), page.jump(rows[:1])), ("0.50", "?"))
 
     def test_dump_that_cannot_be_read(self):
         rows = [{"memory": 256, "filter": "a", "steps": {"x": 1, "y": 3}, "seconds": 4, "bytes": 5 << 20},

@@ -43,6 +43,13 @@ def routes(rows):
                ratio(row["instructions"], module) if row["end"] == "panic" else "", max(row["again"])]
 
 
+def jump(rows):
+    """bpf_panic() and a module's panic() on their way to the crash kernel."""
+    found = {row["kind"]: row["instructions"] for row in reversed(rows)
+             if row["by"].endswith("panic(), crash kernel loaded") and "instructions" in row}
+    return ratio(found.get("bpf"), found.get("module")) or "?"
+
+
 def drift(rows):
     for row in rows:
         name = f"{row['route']}: {row['by']}"
@@ -62,7 +69,9 @@ def operations(rows):
 
 def structures(rows):
     for row in rows:
-        yield [row["struct"], row["base"] or "not there", row["patched"], ", ".join(row["new"]) or "none",
+        slabs = row.get("slabs")
+        yield [row["struct"], row["base"] or "not there", row["patched"],
+               f"{slabs[0]}, {slabs[1]}" if slabs else "", ", ".join(row["new"]) or "none",
                ", ".join(row["moved"]) or "none"]
 
 
@@ -96,7 +105,8 @@ def about(data):
 
 
 def size(data):
-    return [[what, number(data[what]["base"]), number(data[what]["patched"]),
+    yield ["destructive.o, instructions", "", number(data["destructive.o"]["text"]), ""]
+    yield from [[what, number(data[what]["base"]), number(data[what]["patched"]),
              number(data[what]["patched"] - data[what]["base"])] for what in ("text", "data")]
 
 
@@ -119,14 +129,16 @@ def render(data):
         for name, rows in data.get("profiles", {}).items())
     parts["drift"] = table(["route", "events that got past", "events that began", "current task in the dump"],
                            list(drift(data.get("drift", []))))
+    parts["jump"] = jump(data.get("routes", []))
     cost, static = data.get("cost"), data.get("static")
     parts["operations"] = table(["operation", "without the series", "with it", "more", "largest spread"],
                                 list(operations(cost["operations"])) if cost else [])
     parts["loads"] = table(["sum", "without the series", "with it", "ratio"], loads(cost["loads"]) if cost else [])
     parts["programs"] = number(cost["loads"]["programs"]) if cost else "no"
     parts["objects"] = number(cost["loads"]["objects"]) if cost else "no"
-    parts["size"] = table(["bytes", "without the series", "with it", "more"], size(static["size"]) if static else [])
-    parts["structures"] = table(["structure", "bytes without the series", "with it", "new members", "moved members"],
+    parts["size"] = table(["bytes", "without the series", "with it", "more"], list(size(static["size"])) if static else [])
+    parts["structures"] = table(["structure", "bytes without the series", "with it", "in memory",
+                                 "new members", "moved members"],
                                 list(structures(static["structures"])) if static else [])
     crcs = static["crcs"] if static else {"changed": "?", "symbols": "?"}
     parts["crcs"] = f"{crcs['changed']} of {crcs['symbols']}"

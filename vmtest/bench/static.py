@@ -14,6 +14,9 @@ RE_MEMBER = re.compile(r"^\t([^\t].*);\s*/\* *(\d+)(?:: *(\d+))? +\d+ \*/$", re.
 RE_ATTRIBUTE = re.compile(r"\s*__attribute__\(\(.*\)\)$")
 RE_NAME = re.compile(r"\(\*(\w+)\)|(\w+)(?:\[[^]]*\])*(?::\d+)?$")
 RE_SIZE = re.compile(r"/\* size: (\d+),")
+# Those that are allocated by kmalloc() and its like, one at a time, and the sizes of what that gives.
+ALLOCATED = ["bpf_prog_aux", "bpf_map_owner"]
+SLABS = sorted([2 ** n for n in range(3, 14)] + [96, 192])
 
 
 def output_of(*argv):
@@ -33,11 +36,17 @@ def layout(text):
     return int(size[1]), members
 
 
+def slab(size):
+    """How much memory an object of a size takes."""
+    return next(each for each in SLABS if each >= size)
+
+
 def compare(name, before, after):
     """A row: sizes, members that are new, and those that have moved."""
     if not before or not after:
         return {"struct": name, "base": before and before[0], "patched": after and after[0], "new": [], "moved": []}
-    return {"struct": name, "base": before[0], "patched": after[0],
+    slabs = [slab(before[0]), slab(after[0])] if name in ALLOCATED else None
+    return {"struct": name, "base": before[0], "patched": after[0], "slabs": slabs,
             "new": sorted(set(after[1]) - set(before[1])), "gone": sorted(set(before[1]) - set(after[1])),
             "moved": [member for member, place in before[1].items() if after[1].get(member, place) != place]}
 
@@ -49,6 +58,12 @@ def structures(lab):
     return [compare(name, of(lab.base.vmlinux, name), of(lab.patched.vmlinux, name)) for name in STRUCTS]
 
 
+def code(sections):
+    """Bytes of instructions, of what size -A prints."""
+    sizes = dict(line.split()[:2] for line in sections.splitlines() if len(line.split()) == 3)
+    return {"text": sum(int(sizes.get(name, 0)) for name in (".text", ".init.text"))}
+
+
 def text_and_data(lab):
     tool = os.path.join(lab.session.work, "linux", "scripts", "bloat-o-meter")
     made = {}
@@ -57,7 +72,7 @@ def text_and_data(lab):
         before, after = RE_TOTAL.search(said).groups()
         made[what] = {"base": int(before), "patched": int(after)}
     obj = os.path.join(os.path.dirname(lab.patched.vmlinux), "kernel", "bpf", "destructive.o")
-    made["destructive.o"] = dict(zip(("text", "data", "bss"), map(int, output_of("size", obj).splitlines()[1].split())))
+    made["destructive.o"] = code(output_of("size", "-A", obj))
     return made
 
 

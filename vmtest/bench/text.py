@@ -39,7 +39,9 @@ Most of bpf_panic() is the formatting of the line, with the name, id and tag of 
 it. bpf_crash_kexec() prints this line as well before it jumps, on each console that takes one in any context (nbcon), as
 nobody knows whether the crash kernel comes up. A module that wanted to say as much would have to format as much. What
 stands in the way of the target is this line, not the way to it: without the formatting the kfunc is as short as the
-rows of bpf_vpanic, JITed code and bpf_bprintf_prepare.
+rows of bpf_vpanic, JITed code and bpf_bprintf_prepare. The machine does not end at the first instruction of panic()
+either. Up to the jump into the crash kernel, bpf_panic() takes {jump} times the instructions of the module's kprobe,
+because it leaves legacy consoles for later.
 
 **The loader with SCHED_FIFO** is fast on a machine whose only CPU has nothing else to do: the interrupt of the ring
 buffer, a switch to the loader, and a write. It is the best case of that route, on a machine that is well. The
@@ -56,6 +58,11 @@ crash kernel takes a dump: the task that was current on the CPU that ended the m
 {drift}
 A breakpoint is left out: it is on the name of one task.
 
+In a run of bpf_crash_kexec(), events can get past it on the other CPU. bpf_panic() stops a CPU that comes second.
+bpf_crash_kexec() returns -EBUSY to it, as it does for any end that it cannot bring about, and the CPU goes on until the
+interrupt that stops it arrives, as a CPU does that has met no event. On this emulated machine that can be a while: a CPU
+stands still when the host has other work. A program that must not let the second CPU go on calls bpf_panic().
+
 ## What everybody else pays
 
 The same work, done by the kernel with the series and by the one without, of the same configuration and compiler. Each
@@ -70,9 +77,13 @@ other; none calls a destructive kfunc.
 Text and data of the kernel (bloat-o-meter):
 
 {size}
-Structures that the series changes, or that hold one (pahole). "Moved" are members that were there before.
+Structures that the series changes, or that hold one (pahole). "Moved" are members that were there before. "In memory"
+is what the allocator gives for one, without the series and with it, where each has its own allocation.
 
 {structures}
+What grows: bpf_prog_aux has the limit of bpf_pr_emerg() at its end. bpf_map_owner has what the series fixes-tail-calls and
+fixes-gate compare, and bpf_func_info_aux what fixes-extensions keeps of a global function. The flag itself is in gaps.
+
 With `CONFIG_MODVERSIONS`, {crcs} exported symbols have another CRC, in the parts of the kernel that were built for that
 (kernel/bpf, kernel/events, kernel/trace, kernel/cgroup, net/core, security). A distribution that checks the ABI of
 modules has to hide the new members from genksyms.
