@@ -17,7 +17,8 @@ STEPS = [("kfunc, up to the jump", "kfunc", "jump"), ("jump, unpacking the kerne
          ("crash kernel boots", "start", "init"), ("makedumpfile in the guest", "init", "end")]
 READ = "drgn opens it"
 # (name, level, whether it is the newer makedumpfile)
-FILTERS = [("makedumpfile of Debian 12, -d 1", 1, False), ("makedumpfile of Debian sid, -d 31", 31, True)]
+FILTERS = [("makedumpfile of Debian 12, -d 1", 1, False), ("makedumpfile of Debian sid, -d 23", 23, True),
+           ("makedumpfile of Debian sid, -d 31", 31, True)]
 
 
 def split(times):

@@ -91,7 +91,8 @@ modules has to hide the new members from genksyms.
 ## From a program to a dump that can be read
 
 A program calls bpf_crash_kexec(). The time is that of the host until drgn has read the dump, and the shares of its steps.
-Times of an emulated machine say little, their shares more.
+Times of an emulated machine say little, their shares more. `-d 31` leaves out what belongs to user space, and sometimes
+takes a page of the kernel's for that: so says drgn where it cannot open the dump. `-d 23` is the same without this step.
 
 {dumps}
 ## The harness
