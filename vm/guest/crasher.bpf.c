@@ -465,9 +465,12 @@ int BPF_PROG(give_up, struct pt_regs *regs, long id)
 	if (!armed || bpf_get_current_pid_tgid() >> 32 != tgid || bpf_get_smp_processor_id() || claimed)
 		return 0;
 	crash_kexec(regs);
-	/* The kernel waits for a tenth of a second: did an emulated CPU not run for so long? */
+	/*
+	 * The kernel waits for a tenth of a second: did an emulated CPU not run for so long? The
+	 * other CPU has stopped then, and what prints may have been there.
+	 */
 	if (behind && bpf_ktime_get_ns() - behind_at > 90000000)
-		bpf_pr_emerg("gave up too late");
+		bpf_panic("gave up too late");
 	return 0;
 }
 
