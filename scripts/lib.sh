@@ -401,7 +401,7 @@ step() {
 	mkdir -p "$LOGS"
 	: >"$log"
 	printf '==> %s\n' "$name"
-	step_ticker "$log" 9>&- &
+	step_ticker "$log" 8>&- 9>&- &
 	ticker=$!
 	set +e
 	(

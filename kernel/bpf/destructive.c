@@ -206,7 +206,7 @@ static notrace bool bpf_destructive_begin(struct bpf_destructive_call *call,
 	return false;
 }
 
-static notrace void bpf_destructive_finish(const struct bpf_destructive_call *call)
+static inline notrace void bpf_destructive_finish(const struct bpf_destructive_call *call)
 {
 	printk_deferred_exit();
 	if (!raw_irqs_disabled_flags(call->irqflags))

@@ -39,6 +39,8 @@ def mark(data):
 
 def draw(data):
     found = rows(data)
+    if not found:
+        return f'<svg xmlns="http://www.w3.org/2000/svg"/>\n{mark(data)}\n'
     lines = [f'{n} {value} {int(colour[1:], 16)} "{name}"' for n, (name, value, colour) in enumerate(found)]
     labels = "\n".join(f'set label "{value:,}" at {value}*1.15,{n} font "sans,11"'
                        for n, (_, value, _) in enumerate(found))
