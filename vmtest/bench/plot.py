@@ -4,6 +4,8 @@
 import hashlib
 import subprocess
 
+from vmtest.session import HarnessError
+
 COLOURS = {"bpf": "#1f6feb", "kfunc of 2022": "#8250df", "module": "#57606a", "user space": "#cf222e"}
 PLOT = """
 set terminal svg size 900,{height} dynamic background "white" font "sans,13"
@@ -45,5 +47,7 @@ def draw(data):
     labels = "\n".join(f'set label "{value:,}" at {value}*1.15,{n} font "sans,11"'
                        for n, (_, value, _) in enumerate(found))
     script = PLOT.format(height=120 + 26 * len(found), rows=len(found), labels=labels, data="\n".join(lines))
-    drawing = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=True).stdout
-    return drawing.rstrip("\n") + f"\n{mark(data)}\n"
+    done = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise HarnessError(f"gnuplot: {done.stderr}")
+    return done.stdout.rstrip("\n") + f"\n{mark(data)}\n"
