@@ -70,6 +70,10 @@ operation is the median of several in one machine, and that of three machines; t
 "largest spread".
 
 {operations}
+A program that an event runs, a tail call and the start of a timer take the same instructions. A test run and an update
+of a program array get a program by its file descriptor, in a system call, and that is where the kernel asks whether the
+program is destructive. To attach and detach a probe patches the kernel's text, and differs in both directions.
+
 Then {programs} programs in {objects} objects of the kernel's own BPF selftests that both kernels load, one after the
 other; none calls a destructive kfunc.
 
