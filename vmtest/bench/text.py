@@ -28,7 +28,7 @@ again, at most, before the end.
 The peers are a kernel module of a few lines ([vm/bench/module/probe.c](../vm/bench/module/probe.c)), a BPF program that
 tells a waiting loader by a ring buffer, and what Debian 12 has. The loader has its memory locked, and has nothing to do
 but to wait. With `SCHED_FIFO` it runs as soon as it is woken up. Without, that is up to the scheduler, which may leave
-the CPU to the culprit until a tick: this is why its counts differ so much. A peer that does not work has its own error in
+the CPU to the culprit until a tick. A peer that does not work has its own error in
 its row. Neither the kernel that such a peer was made for nor the kfuncs on it are measured.
 
 **What bpf_panic() does before panic()** is to say who ends the machine. A module that calls `panic("...")` leaves that
@@ -97,6 +97,7 @@ modules has to hide the new members from genksyms.
 A program calls bpf_crash_kexec(). The time is that of the host until drgn has read the dump, and the shares of its steps.
 Times of an emulated machine say little, their shares more. `-d 31` leaves out what belongs to user space, and sometimes
 takes a page of the kernel's for that: so says drgn where it cannot open the dump. `-d 23` is the same without this step.
+A row that has only words gave no dump.
 
 {dumps}
 ## The harness
