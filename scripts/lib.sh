@@ -401,7 +401,8 @@ step() {
 	mkdir -p "$LOGS"
 	: >"$log"
 	printf '==> %s\n' "$name"
-	step_ticker "$log" 8>&- 9>&- &
+	# It may live a little longer than this shell, whose locks are 7, 8 and 9.
+	step_ticker "$log" 7>&- 8>&- 9>&- &
 	ticker=$!
 	set +e
 	(

@@ -3,7 +3,7 @@
 
 import unittest
 
-from vmtest.bench import cost, counts, dumps, harness, page, static, targets
+from vmtest.bench import cost, counts, dumps, harness, page, plot, static, targets
 
 STOP = "stop panic trigger-cpu 0 stop-cpu 1 count 3380 again 4 past 3\n"
 PAHOLE = """struct thing {
@@ -160,6 +160,9 @@ class Page(unittest.TestCase):
         lines = page.dumps(rows).splitlines()[2:]
         self.assertEqual(lines, ["| 256 | a | 4 | 5 | 25 % | 75 % |", "| 256 | b | 2 | 1 | 100 % | `no` |",
                                  "| 512 | c | `hung` |  |  |  |"])
+
+    def test_drawing_of_nothing(self):
+        self.assertTrue(plot.draw({}).startswith("<svg"))
 
     def test_nothing_measured(self):
         about = {"date": "", "kernel": "", "patches": "", "arch": "", "config": "", "host": "", "tools": {}}

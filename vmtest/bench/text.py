@@ -28,8 +28,8 @@ again, at most, before the end.
 The peers are a kernel module of a few lines ([vm/bench/module/probe.c](../vm/bench/module/probe.c)), a BPF program that
 tells a waiting loader by a ring buffer, and what Debian 12 has. The loader has its memory locked, and has nothing to do
 but to wait. With `SCHED_FIFO` it runs as soon as it is woken up. Without, that is up to the scheduler, which may leave
-the CPU to the culprit until a tick. A peer that does not work has its own error in
-its row. Neither the kernel that such a peer was made for nor the kfuncs on it are measured.
+the CPU to the culprit until a tick. A peer that does not work has its own error in its row. Neither the kernel that such
+a peer was made for nor the kfuncs on it are measured.
 
 **What bpf_panic() does before panic()** is to say who ends the machine. A module that calls `panic("...")` leaves that
 to nobody. These are the functions that the instructions are in:
@@ -38,10 +38,9 @@ to nobody. These are the functions that the instructions are in:
 Most of bpf_panic() is the formatting of the line, with the name, id and tag of the program and the user who has loaded
 it. bpf_crash_kexec() prints this line as well before it jumps, on each console that takes one in any context (nbcon), as
 nobody knows whether the crash kernel comes up. A module that wanted to say as much would have to format as much. What
-stands in the way of the target is this line, not the way to it: without the formatting the kfunc is as short as the
-rows of bpf_vpanic, JITed code and bpf_bprintf_prepare. The machine does not end at the first instruction of panic()
-either. Up to the jump into the crash kernel, bpf_panic() takes {jump} times the instructions of the module's kprobe,
-because it leaves legacy consoles for later.
+stands in the way of the target is this line, not the way to it. The machine does not end at the first instruction of
+panic() either. Up to the jump into the crash kernel, bpf_panic() takes {jump} times the instructions of the module's
+kprobe. It leaves legacy consoles for later.
 
 **The loader with SCHED_FIFO** is fast on a machine whose only CPU has nothing else to do: the interrupt of the ring
 buffer, a switch to the loader, and a write. It is the best case of that route, on a machine that is well. The
