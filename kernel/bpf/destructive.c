@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Destructive BPF programs: those that were loaded with BPF_F_DESTRUCTIVE, and
- * may call kfuncs that end the machine, and these kfuncs.
+ * Destructive BPF programs are loaded with BPF_F_DESTRUCTIVE, and may call kfuncs
+ * that end the machine. These kfuncs, and the checks.
  *
  * prog->aux->destructive is set here, at load, and never changes.
  */
@@ -104,8 +104,8 @@ int bpf_destructive_check_target(struct bpf_verifier_log *log, const struct bpf_
 
 /*
  * The callback of a timer or bpf_wq is code of the program that has set it, and
- * any program with the map may start it. The first program that uses such a map
- * decides whether it is for destructive programs, as with program arrays.
+ * any program with the map may start it. The first program that gets here with such
+ * a map decides whether it is for destructive programs, even if its load fails then.
  */
 static bool claim_async(struct bpf_map *map, bool destructive)
 {
@@ -152,7 +152,7 @@ bool bpf_destructive_claim_inner_map(struct bpf_map *map)
  * it may have come from a pin, over a socket, or by its id. This is part of getting
  * a program by file descriptor, id or path, so an attach point that does so has the
  * check. Those that cannot make the program run use bpf_prog_peek(). What takes a
- * program from another object, as an iterator does from its link, has to ask itself.
+ * program from another object, as an iterator does from its link, has to call this.
  *
  * Takes over the reference to @prog, which may be an error.
  */
@@ -215,7 +215,7 @@ static inline notrace void bpf_destructive_finish(const struct bpf_destructive_c
 	raw_local_irq_restore(call->irqflags);
 }
 
-/* A record of the kernel log has 1024 bytes, for who says it, too. */
+/* A record of the kernel log has 1024 bytes. The rest of them is for who says it. */
 #define MESSAGE_MAX 800
 
 struct bpf_destructive_message {
@@ -356,13 +356,14 @@ __bpf_kfunc_start_defs();
  * formatted, because the values do not fit the per-CPU buffers or these are in use, the
  * machine panics all the same, with @fmt__fmt as far as that is printable, and the error.
  *
- * Legacy consoles do not print before a crash kernel was started or the other CPUs
- * are stopped, because the interrupted code may hold a lock of theirs.
+ * The interrupted code may hold a lock of a legacy console. So these consoles print
+ * nothing if a crash kernel starts, and otherwise after the other CPUs have stopped. On
+ * s390, and where panic_force_cpu= sends the panic() to another CPU, they print at once.
  *
  * Context: Any, including NMI, with the limits of panic(): x86 takes the lock of its NMI
- * handlers to stop CPUs that take no interrupts. Without a crash kernel, a legacy console
- * whose driver waits for a lock that the interrupted code holds keeps the machine from
- * restarting: it stands still, after kmsg_dump().
+ * handlers to stop CPUs that take no interrupts. A legacy console may wait for a lock that
+ * the interrupted code holds. Without a crash kernel the machine then stands still, after
+ * kmsg_dump(), and does not restart.
  *
  * Return: Normally not at all. It returns without effect if this CPU is already in panic(),
  * crash_kexec() or a kfunc that ends the machine, for instance because the program runs in
@@ -396,8 +397,8 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  * Adds a line to the log like the panic line of bpf_vpanic(), with "crash_kexec" in
  * place of "panic". Saves the registers of this place, stops the other CPUs and starts
  * the crash kernel, as crash_kexec() does, without panic notifiers and kmsg_dump(). This
- * CPU does not print on legacy consoles: its line is in the dump, as are those of other
- * CPUs that call at once. panic=, panic_force_cpu= and crash_kexec_post_notifiers have no
+ * CPU does not print on legacy consoles: its line is in the dump, and perhaps those of
+ * other CPUs that call at once. panic=, panic_force_cpu= and crash_kexec_post_notifiers have no
  * effect. Where the platform sets the latter (SNP hosts, Hyper-V), use bpf_vpanic().
  *
  * Context: Any, including NMI, as far as the platform's crash shutdown goes.
@@ -405,8 +406,9 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  * Return: Not at all if the crash kernel was started. Otherwise the program goes on.
  *
  * * %-ENOENT - No crash kernel is loaded. Nothing is printed.
- * * %-EBUSY - This or another CPU is already ending the machine, or the crash kernel
- *   is being replaced. On s390 also: the crash kernel is not intact.
+ * * %-EBUSY - This or another CPU is already ending the machine, or the lock of kexec
+ *   is held: an image is being loaded, its size is read, or a CPU or memory comes or
+ *   goes. On s390 also: the crash kernel is not intact.
  */
 __bpf_kfunc notrace int bpf_vcrash_kexec(const char *fmt__fmt, const void *args, u32 len__szk,
 					 struct bpf_prog_aux *aux)
@@ -508,7 +510,8 @@ finish:
  * interrupts off, or, on s390, loads a disabled wait, which tells a hypervisor. Consoles
  * and what kmsg_dump() writes to are used, and no other device. The machine stands still
  * until somebody resets it or switches it off, or a hardware watchdog does. Legacy
- * consoles are last: if one waits for a lock, the machine stands still, too.
+ * consoles are last, where one that waits for a lock does no harm. On s390 the line is
+ * only in the log.
  *
  * Context: Any, including NMI, with the lock of x86's NMI handlers as for bpf_vpanic().
  *
@@ -553,15 +556,17 @@ __bpf_kfunc notrace void bpf_vrestart(const char *fmt__fmt, const void *args, u3
  * Adds a line to the log like the panic line of bpf_vpanic(), with "power_off" in
  * place of "panic", and has the kernel power the machine off as sysrq-o does: drivers
  * are shut down, nothing is synced. As that sleeps, it is deferred, by an interrupt of
- * this CPU to a worker on any CPU, which continues on the boot CPU: the machine stays up
- * if that one does not schedule. If the platform cannot power off, the machine halts.
+ * this CPU to a worker on any CPU, which continues on the boot CPU. The machine stays up
+ * if this CPU takes no interrupts, or the boot CPU does not schedule. If the platform
+ * cannot power off, the machine halts.
  *
  * Context: Any, including NMI, and with any lock held.
  *
  * Return:
  *
  * * 0 - It is on its way, unless another CPU ends the machine first.
- * * %-EBUSY - It was on its way already, or bpf_vpanic() would return here.
+ * * %-EBUSY - It was on its way already, this CPU already ends the machine, or a panic()
+ *   is on its way to another CPU.
  */
 __bpf_kfunc notrace int bpf_vpower_off(const char *fmt__fmt, const void *args, u32 len__szk,
 				       struct bpf_prog_aux *aux)

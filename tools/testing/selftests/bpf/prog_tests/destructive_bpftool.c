@@ -96,7 +96,24 @@ static void no_tracing_program(void)
 static void use_loader(void)
 {
 	ASSERT_NEQ(bpftool("-L prog load " OBJECT), 0, "load without keyword");
+	ASSERT_NEQ(bpftool("-L prog load " OBJECT " pinmaps destructive"), 0, "another place");
 	run_ok("-L prog load " OBJECT " destructive");
+}
+
+/* As from a kernel that does not know the flag: a kprobe program cannot be offloaded. */
+static void einval_without_log(void)
+{
+	ASSERT_NEQ(bpftool("prog load test_signed_loader.bpf.o " PIN
+			   " type kprobe offload_dev lo destructive"), 0, "load");
+	ASSERT_HAS_SUBSTR(output, "tells whether the kernel knows 'destructive'", "cure");
+}
+
+static void einval_with_log(void)
+{
+	ASSERT_NEQ(bpftool("prog load " OBJECT " " PIN " type fexit destructive"), 0, "load");
+	ASSERT_HAS_SUBSTR(output, "BPF program load failed: -EINVAL", "libbpf");
+	ASSERT_HAS_SUBSTR(output, "BEGIN PROG LOAD LOG", "verifier");
+	ASSERT_NULL(strstr(output, "tells whether"), "cure");
 }
 
 static void gen_skeleton(void)
@@ -116,14 +133,28 @@ static void gen_skeleton(void)
 /* All that it prints would not fit a buffer. */
 static void feature_probe(void)
 {
+	/* bpf_vcrash_kexec() is not there without CONFIG_CRASH_DUMP */
+	static const char * const kfuncs[] = {
+		"bpf_vpanic", "bpf_vpr_emerg", "bpf_vhalt", "bpf_vrestart", "bpf_vpower_off",
+	};
+	char line[64];
+	int i;
+
 	if (run_ok("feature probe kernel | grep -i destructive")) {
 		ASSERT_HAS_SUBSTR(output, "Load flag for destructive programs is available",
 				  "flag");
-		ASSERT_HAS_SUBSTR(output, "Destructive kfunc bpf_vpanic is available", "kfunc");
+		for (i = 0; i < ARRAY_SIZE(kfuncs); i++) {
+			snprintf(line, sizeof(line), "Destructive kfunc %s is available", kfuncs[i]);
+			ASSERT_HAS_SUBSTR(output, line, "kfunc");
+		}
 	}
 	if (run_ok("-p feature probe kernel | grep 'destructive\\|_kfunc'")) {
 		ASSERT_HAS_SUBSTR(output, "\"have_destructive_progs\": true", "flag");
 		ASSERT_HAS_SUBSTR(output, "\"have_bpf_vpanic_kfunc\": true", "kfunc");
+	}
+	if (run_ok("feature probe kernel macros | grep 'DESTRUCTIVE\\|_KFUNC'")) {
+		ASSERT_HAS_SUBSTR(output, "#define HAVE_DESTRUCTIVE_PROGS\n", "flag");
+		ASSERT_HAS_SUBSTR(output, "#define HAVE_BPF_VPANIC_KFUNC\n", "kfunc");
 	}
 }
 
@@ -153,6 +184,8 @@ void test_destructive_bpftool(void)
 	run_subtest("autoattach", autoattach);
 	run_subtest("no_tracing_program", no_tracing_program);
 	run_subtest("use_loader", use_loader);
+	run_subtest("einval_without_log", einval_without_log);
+	run_subtest("einval_with_log", einval_with_log);
 	run_subtest("gen_skeleton", gen_skeleton);
 	run_subtest("feature_probe", feature_probe);
 	run_subtest("help_texts", help_texts);

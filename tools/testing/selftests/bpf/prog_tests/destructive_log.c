@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the kernel log and audit say when a destructive program is loaded. */
+#include <endian.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <sys/prctl.h>
@@ -7,8 +8,8 @@
 #include "destructive_tools.skel.h"
 #include "destructive_helpers.h"
 
-/* Load one of the two programs, with the flag or not. Its id, or 0. */
-static __u32 load_and_close(bool destructive)
+/* Load one of the two programs, with the flag or not. */
+static struct bpf_prog_info load_and_close(bool destructive)
 {
 	struct destructive_tools *skel = destructive_tools__open();
 	struct bpf_prog_info info = {};
@@ -16,7 +17,7 @@ static __u32 load_and_close(bool destructive)
 	struct bpf_program *prog;
 
 	if (!ASSERT_OK_PTR(skel, "open"))
-		return 0;
+		return info;
 	prog = destructive ? skel->progs.tracing : skel->progs.filter;
 	bpf_program__set_autoload(destructive ? skel->progs.filter : skel->progs.tracing, false);
 	if (destructive)
@@ -24,10 +25,10 @@ static __u32 load_and_close(bool destructive)
 	if (ASSERT_OK(destructive_tools__load(skel), "load"))
 		ASSERT_OK(bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len), "info");
 	destructive_tools__destroy(skel);
-	return info.id;
+	return info;
 }
 
-/* Read the kernel log up to a line that has @what in it. None before it may have @never. */
+/* Read the kernel log up to a line that has @what in it. None up to it may have @never. */
 static bool find_line(int kmsg, const char *what, const char *never)
 {
 	ssize_t len;
@@ -37,16 +38,21 @@ static bool find_line(int kmsg, const char *what, const char *never)
 		if (len < 0)
 			continue;
 		log_buf[len] = '\0';
-		ASSERT_NULL(strstr(log_buf, never), log_buf);
+		if (never)
+			ASSERT_NULL(strstr(log_buf, never), log_buf);
 		if (strstr(log_buf, what))
 			return true;
 	}
 	return false;
 }
 
-static void format_line(char *line, size_t size, const char *name, __u32 id)
+static void format_line(char *line, size_t size, struct bpf_prog_info info)
 {
-	snprintf(line, size, "BPF: destructive program %s, id %u, tag ", name, id);
+	__be64 tag;
+
+	memcpy(&tag, info.tag, sizeof(tag));
+	snprintf(line, size, "BPF: destructive program %s, id %u, tag %016llx, loaded by uid 0, pid %d: ",
+		 info.name, info.id, (unsigned long long)be64toh(tag), getpid());
 }
 
 /*
@@ -55,12 +61,12 @@ static void format_line(char *line, size_t size, const char *name, __u32 id)
  */
 static bool load_and_find_notice(int kmsg)
 {
-	char line[64], never[64];
+	char line[256], never[256];
 	int i;
 
 	for (i = 0; i < 10; i++) {
-		format_line(never, sizeof(never), "filter", load_and_close(false));
-		format_line(line, sizeof(line), "tracing", load_and_close(true));
+		format_line(never, sizeof(never), load_and_close(false));
+		format_line(line, sizeof(line), load_and_close(true));
 		if (find_line(kmsg, line, never))
 			return true;
 		sleep(1);
@@ -78,11 +84,34 @@ static void notice(void)
 	lseek(kmsg, 0, SEEK_END);
 	/* The name of the task must not begin a line of its own. */
 	ASSERT_OK(prctl(PR_SET_NAME, "a\n<0>\240b"), "set_name");
-	if (ASSERT_TRUE(load_and_find_notice(kmsg), "notice")) {
-		ASSERT_HAS_SUBSTR(log_buf, ", loaded by uid 0, pid ", "who");
+	if (ASSERT_TRUE(load_and_find_notice(kmsg), "notice"))
 		ASSERT_HAS_SUBSTR(log_buf, ": a?<0>?b\n", "task");
-	}
 	ASSERT_OK(prctl(PR_SET_NAME, "test_progs"), "set_name");
+	close(kmsg);
+}
+
+/* Ten in five seconds. There may be one more interval at the beginning and at the end. */
+static void notice_is_limited(void)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_DESTRUCTIVE);
+	const struct bpf_insn insns[] = { BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN() };
+	int kmsg, fd, i, notices = 0;
+	__u64 start = get_time_ns();
+
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (!ASSERT_OK_FD(kmsg, "open /dev/kmsg"))
+		return;
+	lseek(kmsg, 0, SEEK_END);
+	for (i = 0; i < 200; i++) {
+		fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "limited", "GPL", insns,
+				   ARRAY_SIZE(insns), &opts);
+		if (!ASSERT_OK_FD(fd, "load"))
+			break;
+		close(fd);
+	}
+	while (find_line(kmsg, "BPF: destructive program limited, ", NULL))
+		notices++;
+	ASSERT_LE(notices, 10 * (2 + (get_time_ns() - start) / 5000000000ULL), "notices");
 	close(kmsg);
 }
 
@@ -134,7 +163,7 @@ static bool find_record(int sock, __u32 id, const char *op)
 static void check_records(int sock, bool destructive)
 {
 	const char *field = destructive ? " destructive=1" : " destructive=0";
-	__u32 id = load_and_close(destructive);
+	__u32 id = load_and_close(destructive).id;
 
 	if (ASSERT_TRUE(find_record(sock, id, "LOAD"), "load record"))
 		ASSERT_HAS_SUBSTR((char *)NLMSG_DATA(log_buf), field, "load");
@@ -188,6 +217,8 @@ void serial_test_destructive_log(void)
 {
 	if (test__start_subtest("notice"))
 		notice();
+	if (test__start_subtest("notice_is_limited"))
+		notice_is_limited();
 	if (test__start_subtest("audit_records"))
 		audit_records();
 }

@@ -62,6 +62,11 @@ FORMAT_TEST(unknown_conversion,
 FORMAT_TEST(conversion_that_writes,
 	    bpf_vpanic("%n", (__u64[]){ 1 }, sizeof(__u64)),
 	    __failure __msg("Invalid format string"))
+FORMAT_TEST(width_of_five_digits,
+	    bpf_vpanic("%-99999d", (__u64[]){ 1 }, sizeof(__u64)), __success)
+FORMAT_TEST(width_of_six_digits,
+	    bpf_vpanic("%0100000d", (__u64[]){ 1 }, sizeof(__u64)),
+	    __failure __msg("Invalid format string"))
 FORMAT_TEST(lone_percent,
 	    bpf_vpanic("lone %", (__u64[]){ 1 }, sizeof(__u64)),
 	    __failure __msg("Invalid format string"))
