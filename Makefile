@@ -105,6 +105,7 @@ demo-panic: arguments guest ## the same without a crash kernel: the program pani
 
 .PHONY: test
 test: setup arguments selftests check ## make check, then every gate and every real panic in VMs
+	@scripts/build-frontends || echo 'The tests of front ends are skipped.'
 	@vm/run-tests $(call KEPT,test) $(CHOSEN)
 
 CUT ?= gate

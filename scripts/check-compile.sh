@@ -300,13 +300,15 @@ compiler_says() {
 
 # No program of the selftests is compiled to see that it is warned of.
 check_formats() {
-	local call said
+	local call macro said
 	command -v "$CLANG" >/dev/null || skip "$CLANG is not there, run \"make tools INSTALL=1\""
 	mkdir -p "$CHECK_LOGS/formats"
 	# made by a build of libbpf, and not needed here
 	: >"$CHECK_LOGS/formats/bpf_helper_defs.h"
-	said=$(compiler_says 'bpf_panic("100%% of %s, %llu %px\n", s, 1ULL, s)')
-	[ -z "$said" ] || fail "a good format: $said"
+	for macro in panic crash_kexec pr_emerg halt restart power_off; do
+		said=$(compiler_says "bpf_$macro(\"100%% of %s, %llu %px\n\", s, 1ULL, s)")
+		[ -z "$said" ] || fail "bpf_$macro() with a good format: $said"
+	done
 	for call in 'bpf_panic("%s %d", s)' 'bpf_panic("%d", s)' 'bpf_panic("%d", 1, 2)' 'bpf_panic("%s", 1)'; do
 		grep -q 'warning: .*-Wformat' <<<"$(compiler_says "$call")" || fail "no warning: $call"
 	done

@@ -232,26 +232,8 @@ check_docs() {
 
 # ---- bpftool ------------------------------------------------------------------------------
 
-# Where each command that takes the keyword has it: its code, its help, its manual (synopsis, section and text), and
-# the completion. A keyword that one of them does not know is one that people do not find, or find and cannot use.
 check_keyword() {
-	local dir=$TREE/tools/bpf/bpftool file text times found
-	while IFS='|' read -r file times text; do
-		found=$(grep -cF -- "$text" "$dir/$file" || true)
-		[ "$found" -eq "$times" ] || fail "$file has \"$text\" in $found lines, and not in $times"
-	done <<-'PLACES'
-		prog.c|2|!strcmp(*argv, "destructive")
-		prog.c|1|[autoattach] [destructive]
-		prog.c|1|'destructive', or 'kernel_btf'
-		gen.c|1|!strcmp(*argv, "destructive")
-		gen.c|1|skeleton FILE [name OBJECT_NAME] [destructive]
-		Documentation/bpftool-prog.rst|1|[**autoattach**] [**destructive**]
-		Documentation/bpftool-prog.rst|1|[autoattach] [destructive]
-		Documentation/bpftool-prog.rst|1|If **destructive** is specified
-		Documentation/bpftool-gen.rst|1|[**name** *OBJECT_NAME*] [**destructive**]
-		bash-completion/bpftool|1|'type pinmaps autoattach destructive kernel_btf'
-		bash-completion/bpftool|1|'name destructive'
-	PLACES
+	python3 -B "$TOP/scripts/bpftool-keywords.py" "$TREE/tools/bpf/bpftool"
 	cd "$TREE/tools/testing/selftests/bpf"
 	python3 -B test_bpftool_synctypes.py
 }

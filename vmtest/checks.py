@@ -57,6 +57,12 @@ def check_reason(outcome, action, message, text=None, most=1):
           explain(outcome, f"the kernel says {who}, expected one {word(action)} with {message!r}"))
 
 
+def check_notice(outcome, who, text):
+    """The kernel has said when it was loaded."""
+    notice = "BPF: destructive program {}, id {}, tag {}, loaded by uid {}, pid ".format(*who)
+    check(notice in text, explain(outcome, f"no notice of the load: {notice}"))
+
+
 def check_no_splats(outcome):
     check(not outcome.splats(), explain(outcome, f"splats: {outcome.splats()}"))
 

@@ -79,6 +79,8 @@ def section(name, data):
             value = "; ".join(value.values())
         elif key == "slowest":
             value = ", ".join(f"{test} ({seconds} s)" for test, seconds in value)
+        elif key == "skips":
+            value = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in value.items())
         elif key == "remarks":
             value = "; ".join(value)
         if value not in ("", None):

@@ -117,6 +117,7 @@ def main():
     if args.results:
         results.write(suite.session, args.results, {
             "accelerator": suite.accel, "jobs": args.jobs, "seed": args.seed, **tap.count,
+            "skips": tap.skips,
             "seconds": round(time.monotonic() - start),
             "slowest": sorted(([name, round(s, 1)] for name, s in times.items()), key=lambda t: -t[1])[:10],
             "run_again": len(suite.session.run_again), "remarks": remarks})

@@ -9,6 +9,8 @@ class Tap:
 
     def __init__(self, *remarks):
         self.count = collections.Counter(passed=0, failed=0, skipped=0)
+        # the names of the tests, by the reason
+        self.skips = collections.defaultdict(list)
         print("TAP version 13")
         self.remark(*remarks)
 
@@ -19,6 +21,8 @@ class Tap:
 
     def result(self, name, failure=None, skipped=None):
         self.count["skipped" if skipped else "failed" if failure else "passed"] += 1
+        if skipped:
+            self.skips[skipped].append(name)
         number = sum(self.count.values())
         print(f"{'not ok' if failure else 'ok'} {number} - {name}" + (f" # SKIP {skipped}" if skipped else ""))
         self.remark(*(failure or "").splitlines())

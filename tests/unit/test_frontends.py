@@ -18,7 +18,7 @@ class Missing(unittest.TestCase):
             (name, result), = test.function()
             self.assertEqual(name, test.name)
             self.assertIsInstance(result, Skip)
-            self.assertIn("make frontends", result.reason)
+            self.assertIn("build-frontends", result.reason)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,9 @@ class Results(unittest.TestCase):
         with tempfile.TemporaryDirectory() as top:
             os.makedirs(os.path.join(top, "results"))
             with open(os.path.join(top, "results", "test.json"), "w") as f:
-                f.write('{"kernel": "7.3.4", "passed": 3, "slowest": [["a: b", 1.5]], "tools": {"gcc": "gcc 12"}}')
+                f.write('{"kernel": "7.3.4", "passed": 3, "slowest": [["a: b", 1.5]], "tools": {"gcc": "gcc 12"},'
+                        ' "skips": {"no NMI": ["a", "b"], "no screen": ["c"]}}')
             page = results.render(top)
-        for line in ["## test", "| kernel | 7.3.4 |", "| passed | 3 |", "| slowest | a: b (1.5 s) |", "| tools | gcc 12 |"]:
+        for line in ["## test", "| kernel | 7.3.4 |", "| passed | 3 |", "| slowest | a: b (1.5 s) |", "| tools | gcc 12 |",
+                     "| skips | no NMI: a, b; no screen: c |"]:
             self.assertIn(line, page)

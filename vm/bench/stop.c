@@ -165,6 +165,8 @@ static void attach(const char *route)
 		die("cannot attach");
 	if (prog == skel->progs.ringbuf)
 		start_loader();
+	/* the consoles print the notice of the load, which would count for some routes */
+	usleep(100000);
 }
 
 /* A module of ours, or a peer that needs no order to begin. */

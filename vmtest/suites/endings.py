@@ -3,7 +3,7 @@
 
 import secrets
 
-from vmtest.checks import check, check_no_splats, check_reason, explain, reasons
+from vmtest.checks import check, check_no_splats, check_notice, check_reason, explain, reasons
 from vmtest.suite import Test
 from vmtest.suites.panics import check_redirected, unless_too_late
 from vmtest.suites.programs import BEHIND, PANICS, TICKER, needs
@@ -45,6 +45,8 @@ def ending(suite, name, action, verdict, program, options="", **more):
     outcome = suite.expect(name, f"{ticker}crasher {options} --action {action} --token {token} {program}", verdict,
                            **more)
     check_reason(outcome, action, token)
+    if "--uid" in options:
+        check_notice(outcome, reasons(outcome.console)[0][0], outcome.console)
     check(not outcome.panics() and not outcome.splats(), explain(outcome, f"{outcome.splats()}"))
 
 

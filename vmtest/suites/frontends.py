@@ -28,7 +28,7 @@ def tests(suite):
 
 def unless_missing(suite, name, function):
     if not os.path.exists(suite.built.frontends):
-        return [(f"frontend: bpftrace: {name}", Skip("'make frontends' has not got bpftrace from Debian sid"))]
+        return [(f"frontend: bpftrace: {name}", Skip("scripts/build-frontends has not got bpftrace from Debian sid"))]
     function(suite)
     return None
 

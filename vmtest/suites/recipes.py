@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from vmtest.checks import check, explain, reasons
+from vmtest.checks import check, check_notice, explain, reasons
 from vmtest.suite import Skip, Test
 from vmtest.suites.dumps import read
 
@@ -122,7 +122,7 @@ RECIPES = [
 
 # ./set refuses the first ones, which leave the object as it is, and takes the last ones.
 SET = """cd /recipes; cp failed.bpf.o /tmp/failed; cp hung.bpf.o /tmp/hung
-for bad in pid= pid=x pid=09 pid=0x pid none=1 _license=1; do
+for bad in pid= pid=x pid=09 pid=0x pid pid=4294967296 pid=-2147483649 none=1 _license=1; do
 	./set failed.bpf.o $bad && exit 1
 	cmp failed.bpf.o /tmp/failed || exit 2
 done
@@ -184,6 +184,7 @@ def check_said(recipe, outcome, text, action):
     (name, number, tag, uid), message = said[0]
     check((number, name, tag, uid) == (*shown.groups()[:3], "0") and re.fullmatch(recipe.says, message),
           explain(outcome, f"the kernel says {said}, expected {recipe.says!r}"))
+    check_notice(outcome, (name, number, tag, uid), text)
 
 
 def test_end(suite, recipe):
