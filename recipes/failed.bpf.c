@@ -18,7 +18,7 @@ const volatile int pid;		/* 0: any */
 const volatile dev_t dev;	/* major << 20 | minor; 0: any */
 
 SEC("fexit/vfs_read")
-int BPF_PROG(failed, struct file *file, char *buf, size_t count, loff_t *pos, ssize_t ret)
+int BPF_PROG(read_failed, struct file *file, char *buf, size_t count, loff_t *pos, ssize_t ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	dev_t from = file->f_inode->i_rdev ?: file->f_inode->i_sb->s_dev;

@@ -82,7 +82,7 @@ def show_dump(outcome, vmlinux):
         print(f"vm: dump: {error}")
         return
     print(f"vm: dump: drgn -c {dump} -s {kernel}")
-    print(f"vm: dump: {vmcore.PYTHON} {os.path.relpath(vmcore.READER)} {dump} {kernel}")
+    print(f"vm: dump: {vmcore.PYTHON} {os.path.relpath(vmcore.READER)} {dump} {kernel} | python3 -m json.tool")
 
 
 def main():

@@ -357,8 +357,9 @@ __bpf_kfunc_start_defs();
  * machine panics all the same, with @fmt__fmt as far as that is printable, and the error.
  *
  * The interrupted code may hold a lock of a legacy console. So these consoles print
- * nothing if a crash kernel starts, and otherwise after the other CPUs have stopped. On
- * s390, and where panic_force_cpu= sends the panic() to another CPU, they print at once.
+ * nothing if a crash kernel starts, and otherwise after the other CPUs have stopped. They
+ * print at once on s390 without a crash kernel, and where panic_force_cpu= sends the
+ * panic() to another CPU.
  *
  * Context: Any, including NMI, with the limits of panic(): x86 takes the lock of its NMI
  * handlers to stop CPUs that take no interrupts. A legacy console may wait for a lock that
