@@ -144,7 +144,8 @@ static void feature_probe(void)
 		ASSERT_HAS_SUBSTR(output, "Load flag for destructive programs is available",
 				  "flag");
 		for (i = 0; i < ARRAY_SIZE(kfuncs); i++) {
-			snprintf(line, sizeof(line), "Destructive kfunc %s is available", kfuncs[i]);
+			snprintf(line, sizeof(line), "Destructive kfunc %s is available",
+				 kfuncs[i]);
 			ASSERT_HAS_SUBSTR(output, line, "kfunc");
 		}
 	}

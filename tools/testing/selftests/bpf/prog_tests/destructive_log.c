@@ -8,6 +8,8 @@
 #include "destructive_tools.skel.h"
 #include "destructive_helpers.h"
 
+#define NOTICE "BPF: destructive program %s, id %u, tag %016llx, loaded by uid 0, pid %d: "
+
 /* Load one of the two programs, with the flag or not. */
 static struct bpf_prog_info load_and_close(bool destructive)
 {
@@ -51,8 +53,8 @@ static void format_line(char *line, size_t size, struct bpf_prog_info info)
 	__be64 tag;
 
 	memcpy(&tag, info.tag, sizeof(tag));
-	snprintf(line, size, "BPF: destructive program %s, id %u, tag %016llx, loaded by uid 0, pid %d: ",
-		 info.name, info.id, (unsigned long long)be64toh(tag), getpid());
+	snprintf(line, size, NOTICE, info.name, info.id, (unsigned long long)be64toh(tag),
+		 getpid());
 }
 
 /*
