@@ -61,12 +61,12 @@ cd /recipes
 CGROUP=/sys/fs/cgroup/one"""
 
 RECIPES = [
-    Recipe("a function returns an error, for one process", "failed",
+    Recipe("a function returns an error, for one process", "failed", program="read_failed",
            before="PID=$$ DEV=0",
            right="read line < /proc/self/mem",
            wrong="cat /proc/self/mem; read line < /",
            says=r"read of device 0:\d+ failed: -5", frame="ksys_read", needs=("ftrace",)),
-    Recipe("a function returns an error, for one device", "failed",
+    Recipe("a function returns an error, for one device", "failed", program="read_failed",
            before="PID=0 DEV=$(stat -c %d /proc)",
            right="cat /proc/self/mem", culprit="cat",
            wrong="unshare -f -p sh -c 'mount -t proc proc /mnt; cat /mnt/self/mem'",
