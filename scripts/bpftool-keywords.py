@@ -25,9 +25,13 @@ def between(text, start, end):
     return text[begin:text.index(end, begin)]
 
 
-def taken(text, function):
+def body(text, function):
+    return between(text, f"static int {function}(", "\n}\n")
+
+
+def taken(text):
     """The words that a function compares its arguments with."""
-    return set(re.findall(r'(?:is_prefix|!strcmp)\(\*argv, "(\w+)"\)', between(text, f"static int {function}(", "\n}\n")))
+    return words(text, r'(?:is_prefix|!strcmp)\(\*argv, "(\w+)"\)')
 
 
 def words(text, pattern=r"\b[a-z][a-z_]+\b"):
@@ -43,21 +47,21 @@ def proposed(text):
 def places(read):
     """{command: {place: keywords}}"""
     prog, gen, completion = read("prog.c"), read("gen.c"), read("bash-completion/bpftool")
-    load = between(completion, "                load|loadall)", "                tracelog)")
+    load = body(prog, "load_with_options")
+    completed = between(completion, "                load|loadall)", "                tracelog)")
     manual, gen_manual = read("Documentation/bpftool-prog.rst"), read("Documentation/bpftool-gen.rst")
     return {
         "prog load": {
             # an old name of offload_dev
-            "code": taken(prog, "load_with_options") - {"dev"},
-            "errors": words(between(prog, 'p_err("expected no more arguments, "', "*argv);")
-                            + between(prog, 'p_err("expected \'idx\'', "*argv);").replace("or ", "'idx' "), r"'(\w+)'"),
-            "help": words(between(prog, "{ load | loadall } OBJ  PATH", "attach PROG")) - {"n"},
+            "code": taken(load) - {"dev"},
+            "errors": words("".join(re.findall(r'p_err\("expected .*?\*argv\);', load, re.S)), r"'(\w+)'"),
+            "help": words(between(prog, "{ load | loadall } OBJ  PATH", "attach PROG")),
             "manual": words(between(manual, "{ **load** | **loadall** }", "\n"), r"\*\*(\w+)\*\*"),
             "section": words(between(manual, "\nbpftool prog { load | loadall }", "\n")),
-            "completion": proposed(load) - {"load", "loadall"},
+            "completion": proposed(completed) - {"load", "loadall"},
         },
         "gen skeleton": {
-            "code": taken(gen, "do_skeleton"),
+            "code": taken(body(gen, "do_skeleton")),
             "help": words(between(gen, "skeleton FILE", "\\n")),
             "manual": words(between(gen_manual, "**gen skeleton**", "\n"), r"\*\*(\w+)\*\*"),
             "completion": proposed(between(completion, "                skeleton)", "                subskeleton)")),
