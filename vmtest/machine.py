@@ -35,7 +35,7 @@ class Machine:
 
     def __init__(self, session, kernel, initrd, name="vm", command="true", accel="tcg",
                  memory=None, smp=2, append="", limits=None, files=(), shell=False,
-                 device=(), on_tick=None, counters=False, consoles=(), comes_back=False):
+                 device=(), on_tick=None, counters=False, consoles=(), comes_back=False, keep_log=False):
         self.session, self.arch = session, session.arch
         self.kernel, self.initrd, self.name = kernel, list(initrd), name
         self.command, self.accel, self.smp = command, accel, smp
@@ -43,11 +43,11 @@ class Machine:
         self.memory = memory or (2048 if session.flavour else 1024)
         self.append, self.shell, self.device = append, shell, list(device)
         self.files, self.on_tick = list(files), on_tick
-        self.counters = counters
+        self.counters, self.keep_log = counters, keep_log
         self.consoles = list(consoles) or [self.arch.console]
         self.comes_back = comes_back  # a machine that is reset boots again, and has to end itself then
         # One whose memory is looked at stays there, at its end.
-        self.stays = not shell and bool(counters or self.arch.late_console)
+        self.stays = not shell and bool(counters or keep_log or self.arch.late_console)
         self.log = session.log_of(name)
         factor = (TCG_FACTOR if accel == "tcg" else 1) * (DEBUG_FACTOR if session.flavour else 1)
         self.limits = {k: v * factor for k, v in LIMITS.items()}
@@ -194,7 +194,12 @@ class Machine:
             if self.arch.shows_waiting and watch.stands_still():
                 watch.limit += ", every CPU stands still"
         counters = watch.read_counters() if self.counters and not gone else []
-        console = self.read("console") if gone else self.complete_console()
+        console, logs = self.read("console"), []
+        if not gone and (self.keep_log or self.arch.late_console):
+            logs = memory_log.read(console, self.monitor, self.path("memory"), self.memory << 20,
+                                   self.session.built().vmlinux, self.arch.byte_order, everywhere=self.keep_log)
+        for lines in logs if self.arch.late_console else []:
+            console = memory_log.completed(console, lines)
         events = list(self.monitor.events)
         if not gone:
             self.monitor.send("quit")
@@ -209,6 +214,7 @@ class Machine:
         died = verdict.unexpected_end(self.qemu.returncode, events) if gone else ""
         outcome = verdict.draw(self.read("status"), console, self.read("output"), events, watch, died)
         outcome.seconds, outcome.accel, outcome.log, outcome.counters = seconds, self.accel, self.log, counters
+        outcome.kernel_log = "".join(f"{text}\n" for lines in logs for text in lines)
         if outcome.verdict == "lost":
             qemu_says = self.read("qemu").splitlines()[1:]
             if qemu_says:
@@ -216,14 +222,6 @@ class Machine:
         with open(self.path("verdict"), "w") as f:
             f.write(f"{outcome}\n")
         return outcome
-
-    def complete_console(self):
-        """What the console has printed, and what it owes where it prints late."""
-        console = self.read("console")
-        if not self.arch.late_console:
-            return console
-        return memory_log.complete(console, self.monitor, self.path("memory"), self.memory << 20,
-                                   self.session.built().vmlinux, self.arch.byte_order)
 
 
 def find_accel(session, choice, kernel, initrd):

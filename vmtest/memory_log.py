@@ -13,7 +13,7 @@ from vmtest.verdict import RE_BANNER
 
 # struct prb_desc and the beginning of struct printk_info, as they are since 5.10; their order of bytes comes before
 DESC, INFO = "QQQ", "QQHBBI"
-# A kernel is at the beginning of memory, unless another one was started there in its place.
+# A kernel is at the beginning of memory, unless another one was started there in its place, or it chose another one.
 BEGINNING = 128 << 20
 # How long it may take to save all of it.
 SAVING = 300
@@ -70,17 +70,17 @@ def completed(console, lines):
     return console + "".join(f"\n{line}" for line in lines if line not in shown)
 
 
-def complete(console, monitor, path, size, vmlinux, order):
-    """The same, of a machine of so many bytes that still is there. It stops."""
+def read(console, monitor, path, size, vmlinux, order, everywhere=False):
+    """The log of each kernel in the memory, of so many bytes, of a machine that still is there. It stops."""
     banners, known = RE_BANNER.findall(console), symbols(vmlinux)
     monitor.send("stop")
     if not banners or set(known) != SYMBOLS:
-        return console
-    monitor.ask(f'pmemsave 0 {size if len(banners) > 1 else min(size, BEGINNING)} "{path}"', SAVING)
+        return []
+    everywhere |= len(banners) > 1
+    monitor.ask(f'pmemsave 0 {size if everywhere else min(size, BEGINNING)} "{path}"', SAVING)
     if not os.path.exists(path):
-        return console
+        return []
     with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as memory:
-        for at in places_of(memory, banners[0]):
-            console = completed(console, lines_of(memory, at, known, order))
+        logs = [lines_of(memory, at, known, order) for at in places_of(memory, banners[0])]
     os.remove(path)
-    return console
+    return logs

@@ -52,6 +52,7 @@ class Outcome:
     accel: str = ""
     log: str = ""
     counters: list = field(default_factory=list)  # of the guest's tool, when asked for
+    kernel_log: str = ""  # out of memory, when asked for
 
     def __str__(self):
         words = {

@@ -397,10 +397,11 @@ __bpf_kfunc notrace void bpf_vpanic(const char *fmt__fmt, const void *args, u32 
  *
  * Adds a line to the log like the panic line of bpf_vpanic(), with "crash_kexec" in
  * place of "panic". Saves the registers of this place, stops the other CPUs and starts
- * the crash kernel, as crash_kexec() does, without panic notifiers and kmsg_dump(). This
- * CPU does not print on legacy consoles: its line is in the dump, and perhaps those of
- * other CPUs that call at once. panic=, panic_force_cpu= and crash_kexec_post_notifiers have no
- * effect. Where the platform sets the latter (SNP hosts, Hyper-V), use bpf_vpanic().
+ * the crash kernel, as crash_kexec() does, without panic notifiers and kmsg_dump(). The
+ * line is in the dump, and perhaps those of other CPUs that call at once. This CPU does not
+ * print on legacy consoles, and on nbcon consoles only if no other CPU prints there in an
+ * emergency. panic=, panic_force_cpu= and crash_kexec_post_notifiers have no effect. Where
+ * the platform sets the latter (SNP hosts, Hyper-V), use bpf_vpanic().
  *
  * Context: Any, including NMI, as far as the platform's crash shutdown goes.
  *

@@ -74,9 +74,11 @@ class Made:
     def __init__(self, outcome):
         self.outcome, self.session, self.remarks, self.seed = outcome, make_session(), {}, 0
 
-    def boot(self, _name, command, **_options):
+    def boot(self, _name, command, keep_log=False, **_options):
         token = re.search(r"--token (\w+)", command)[1]
         self.outcome.console = self.outcome.console.replace("TOKEN", token)
+        if keep_log:
+            self.outcome.kernel_log = (self.outcome.kernel_log or self.outcome.console).replace("TOKEN", token)
         return self.outcome
 
     @staticmethod
@@ -85,9 +87,9 @@ class Made:
 
 
 class Mix(unittest.TestCase):
-    def judge(self, verdict, console, dump):
+    def judge(self, verdict, console, dump, log=""):
         outcome = Outcome(verdict, "42", console=console, accel="tcg", output="crasher: arming fentry\n",
-                          boot_seconds=1.0, counters=[4, 0])
+                          boot_seconds=1.0, counters=[4, 0], kernel_log=log)
         try:
             abuse.Abuse(Made(outcome)).mix(0, "fentry", MIX, dump)
         except Failed as error:
@@ -98,6 +100,11 @@ class Mix(unittest.TestCase):
         for verdict, console, dump in GOOD:
             with self.subTest(f"{verdict}: {console}"):
                 self.assertEqual(self.judge(verdict, console, dump), "")
+
+    def test_a_line_that_the_crash_kernel_cuts_off(self):
+        half = said("crash_kexec")[:-30]
+        self.assertEqual(self.judge("crash-kernel", half, True, log=said("crash_kexec") + again("crash_kexec")), "")
+        self.assertIn("nobody wanted a dump", self.judge("crash-kernel", half, True, log=line("another line")))
 
     def test_disorder(self):
         for verdict, console, dump in BAD:
