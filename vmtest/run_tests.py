@@ -89,11 +89,11 @@ def run_all(suite, tests, jobs, tap):
     return times
 
 
-def keep_times(session_, seconds, times):
-    """As record_time of scripts/lib.sh."""
+def keep_times(session_, times):
+    """As record_time of scripts/lib.sh: {name: seconds}."""
     os.makedirs(os.path.join(session_.build, "logs"), exist_ok=True)
     with open(os.path.join(session_.build, "logs", "times.tsv"), "a") as f:
-        for name, value in [("tests in VMs", seconds), *((f"test: {name}", value) for name, value in times.items())]:
+        for name, value in times.items():
             f.write(f"{time.time():.0f}\t{session_.base.name}{session_.suffix}\t{name}\t{value:.1f}\n")
 
 
@@ -110,7 +110,8 @@ def main():
     # one after the other, as a test has one directory of logs
     for _ in range(args.cycles):
         times.update(run_all(suite, tests, args.jobs, tap))
-    keep_times(suite.session, time.monotonic() - start, times)
+    whole = {} if args.pattern else {"tests in VMs": time.monotonic() - start}
+    keep_times(suite.session, {**whole, **{f"test: {name}": seconds for name, seconds in times.items()}})
     remarks = [line for lines in suite.remarks.values() for line in lines]
     tap.remark(*remarks, *(f"{name}: run again, as QEMU {reason}" for name, reason in suite.session.run_again))
     status = tap.end()

@@ -7,8 +7,8 @@ import time
 from vmtest import vmcore
 
 MEMORY = [256, 512, 1024, 2048, 4096]
-# So much that it is left of the smallest machine, too.
-RESERVE = "crashkernel=112M"
+# So much that it is left of the smallest machine, too, whose files take more than half of what it has then.
+APPEND = "crashkernel=112M initramfs_options=size=90%"
 # Both kernels are the same file, and without KASLR at the same addresses.
 PLACES = [("kfunc", "bpf_vcrash_kexec"), ("jump", "machine_kexec"), ("start", "start_kernel"),
           ("init", "run_init_process"), ("end", "kernel_power_off")]
@@ -47,7 +47,7 @@ def measure_one(lab, memory, name, level, newer):
     made = {"memory": memory, "filter": name}
     crash = lab.session.with_crash_kernel("stop --dump fentry", f"vm.dump-level={level}",
                                           initrd=lab.path("capture-new.gz") if newer else None)
-    crash["append"] = RESERVE
+    crash["append"] = APPEND
     places = [lab.patched.place("mark", mark, symbol) for mark, symbol in PLACES]
     outcome, found = lab.boot(f"dump-{memory}-{level}", crash.pop("command"), places, counting=False, memory=memory,
                               **crash)
