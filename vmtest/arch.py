@@ -44,6 +44,7 @@ class Arch:
     own_halt: str
     silent_off: bool
     late_console: bool
+    memory_at: int
     byte_order: str
     console_write: str
     lacks: dict
@@ -91,6 +92,6 @@ def load(top, name):
         interrupts_on=int(record.get("interrupts-on", "0"), 16), run_again=record.get("run-again") == "yes",
         halt=record.get("halt", "halted"), stops=record.get("stops"), own_halt=record.get("own-halt"),
         silent_off=record.get("silent-off") == "yes",
-        late_console=record.get("late-console") == "yes",
+        late_console=record.get("late-console") == "yes", memory_at=int(record.get("memory-at", "0"), 16),
         byte_order=">" if record.need("bpf-target").endswith("eb") else "<",
         console_write=record.get("console-write"), lacks=record.lacks())

@@ -196,8 +196,9 @@ class Machine:
         counters = watch.read_counters() if self.counters and not gone else []
         console, logs = self.read("console"), []
         if not gone and (self.keep_log or self.arch.late_console):
-            logs = memory_log.read(console, self.monitor, self.path("memory"), self.memory << 20,
-                                   self.session.built().vmlinux, self.arch.byte_order, everywhere=self.keep_log)
+            memory = self.arch.memory_at, self.memory << 20
+            logs = memory_log.read(console, self.monitor, self.path("memory"), memory, self.session.built().vmlinux,
+                                   self.arch.byte_order, everywhere=self.keep_log)
         for lines in logs if self.arch.late_console else []:
             console = memory_log.completed(console, lines)
         events = list(self.monitor.events)

@@ -70,17 +70,18 @@ def completed(console, lines):
     return console + "".join(f"\n{line}" for line in lines if line not in shown)
 
 
-def read(console, monitor, path, size, vmlinux, order, everywhere=False):
-    """The log of each kernel in the memory, of so many bytes, of a machine that still is there. It stops."""
+def read(console, monitor, path, memory, vmlinux, order, everywhere=False):
+    """The log of each kernel in memory, (address, bytes), of a machine that still is there. It stops."""
     banners, known = RE_BANNER.findall(console), symbols(vmlinux)
     monitor.send("stop")
     if not banners or set(known) != SYMBOLS:
         return []
+    at, size = memory
     everywhere |= len(banners) > 1
-    monitor.ask(f'pmemsave 0 {size if everywhere else min(size, BEGINNING)} "{path}"', SAVING)
+    monitor.ask(f'pmemsave {at} {size if everywhere else min(size, BEGINNING)} "{path}"', SAVING)
     if not os.path.exists(path):
         return []
-    with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as memory:
-        logs = [lines_of(memory, at, known, order) for at in places_of(memory, banners[0])]
+    with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as saved:
+        logs = [lines_of(saved, place, known, order) for place in places_of(saved, banners[0])]
     os.remove(path)
     return logs

@@ -217,6 +217,7 @@ class Abuse:
         the log has it.
         """
         log_is_there = outcome.verdict == "crash-kernel" and not self.suite.session.lacks("memory-in-place")
+        check(outcome.kernel_log or not log_is_there, failed("its log was not found in memory"))
         text = outcome.kernel_log if log_is_there else outcome.console
         said = [action for action, message in spoken(text) if message == token]
         check(len(said) == len(spoken(text)), failed("another message"))
