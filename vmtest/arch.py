@@ -31,6 +31,7 @@ class Arch:
     append: str
     append_debug: str
     append_nmi_all: str
+    append_delays: str
     devices: list
     status_bus: str
     console_device: str
@@ -86,6 +87,7 @@ def load(top, name):
         cpu={"tcg": record.need("cpu-tcg"), "kvm": record.get("cpu-kvm", "host")},
         console=record.need("console"), early=record.get("early"), append=record.get("append"),
         append_debug=record.get("append-debug"), append_nmi_all=record.get("append-nmi-all"),
+        append_delays=record.get("append-delays"),
         devices=record.get("devices").split(), status_bus=record.get("virtio-serial", "virtio-serial"),
         console_device=record.get("console-device"),
         packages=record.get("packages"), cross=record.get("cross"), registers=record.need("registers"),

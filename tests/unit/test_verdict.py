@@ -176,18 +176,6 @@ class RunAgain(unittest.TestCase):
             with self.subTest(name):
                 self.check(ends, runs, what)
 
-    def test_delays(self):
-        boot = ["smp: Bringing up secondary CPUs ...", "Run /init as init process"]
-        bad = [*boot, "calibrate_delay_direct() failed to get a good estimate for loops_per_jiffy."]
-        good = Outcome("finished", "0")
-        for name, ends, runs, what in [
-                ("hung", [stuck(*bad), good], 2, "finished"),
-                ("hung each time", [stuck(*bad)] * 9, machine.ATTEMPTS, "hung"),
-                ("hung with good delays", [stuck(*boot)] * 9, 1, "hung"),
-                ("not hung", [stuck(*bad, what="panicked")] * 9, 1, "panicked")]:
-            with self.subTest(name):
-                self.check(ends, runs, what)
-
     def test_old_code(self):
         for name, ends, runs, what in [
                 ("an int3 that is gone", [died("int3", "66 <90>"), Outcome("finished", "0")], 2, "finished"),

@@ -5,7 +5,7 @@ import secrets
 
 from vmtest.checks import check, check_no_splats, check_notice, check_reason, explain, reasons
 from vmtest.suite import Test
-from vmtest.suites.panics import check_redirected, unless_too_late
+from vmtest.suites.panics import check_redirected, in_time, unless_too_late
 from vmtest.suites.programs import BEHIND, PANICS, TICKER, needs
 
 
@@ -30,7 +30,7 @@ def tests(suite):
         yield Test(f"{action}: inside printk()", run("console", "console"))
         yield Test(f"{action}: console driver at work", run("console_write", "console_write"), needs("console_write"))
         yield Test(f"{action}: a crowd on all that it calls", run("crowd", "fentry", "--crowd"), ("ftrace", "crowd"))
-        behind = run("behind", *BEHIND, limits={"silence": 30})
+        behind = run("behind", *BEHIND, **in_time(suite))
         yield Test(f"{action}: behind a crash_kexec() that gives up",
                    lambda test=behind: unless_too_late(test), ("ftrace",))
         yield Test(f"{action}: a panic() that is on its way to another CPU comes first",

@@ -29,7 +29,7 @@ def tests(suite):
     yield Test("panic: no buffer is left for the message", lambda: panic(
         suite, "panic-no-buffer", "no_buffer", NO_BUFFER, lambda _: r"%s \(not formatted, error -16\)"), ("ftrace",))
     yield Test("panic: behind a crash_kexec() that gives up", lambda: unless_too_late(
-        lambda: panic(suite, "panic-behind", *BEHIND, limits={"silence": 30})), ("ftrace",))
+        lambda: panic(suite, "panic-behind", *BEHIND, **in_time(suite))), ("ftrace",))
     yield Test("panic: panic_force_cpu= is obeyed", lambda: test_force_cpu(suite), ("ftrace", "panic-force-cpu"))
     yield Test("panic: inside a redirected panic() the call returns",
                lambda: test_redirect_path(suite), ("ftrace", "panic-force-cpu"))
@@ -99,6 +99,11 @@ def foreign_panic(suite, name, program, **options):
     check(len(outcome.panics()) == 1 and not reasons(outcome.console),
           explain(outcome, "the program started a panic of its own"))
     return outcome
+
+
+def in_time(suite):
+    """Options of a machine in which a CPU gives up before the other one is tired of waiting for that."""
+    return {"limits": {"silence": 30}, "append": suite.session.arch.append_delays}
 
 
 def unless_too_late(test):
