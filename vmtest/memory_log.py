@@ -13,7 +13,7 @@ from vmtest.verdict import RE_BANNER
 
 # struct prb_desc and the beginning of struct printk_info, as they are since 5.10; their order of bytes comes before
 DESC, INFO = "QQQ", "QQHBBI"
-# A kernel is at the beginning of memory, unless another one was started there in its place, or it chose another one.
+# A kernel is at the beginning of memory, unless KASLR moves it, or another one was started there in its place.
 BEGINNING = 128 << 20
 # How long it may take to save all of it.
 SAVING = 300
