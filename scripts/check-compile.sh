@@ -235,11 +235,13 @@ test_files_of() {
 # check_selftests NUMBER: the selftests that patch NUMBER (from 0) touches compile after it. The
 # C files are only parsed, with the skeletons of all series.
 check_selftests() {
-	local number=$1 previous commit=${COMMITS[$1]} dir objects files file key log
+	local number=$1 previous commit=${COMMITS[$1]} dir objects files file key log why
 	previous=$(before "$number")
 	objects=$(bpf_objects_of "$previous" "$commit")
 	files=$(test_files_of "$previous" "$commit")
 	[ -n "$objects$files" ] || not_concerned
+	why=$(lacking selftests)
+	[ -z "$why" ] || skip "$why"
 	[ -f "$SELFTESTS/test_progs" ] || skip "the selftests are not built, run \"make selftests\""
 	key=$(cache_key selftests "$(tree_git rev-parse "$commit^{tree}")" "$objects" "$files")
 	remark "$(tr '\n' ' ' <<<"$objects $files" | sed -E 's#tools/testing/selftests/bpf/##g; s/^ +| +$//g')"

@@ -106,6 +106,11 @@ export -n ARCH
 ARCH_RECORD=$TOP/vm/arch/$ARCH
 [ -n "$ARCH" ] || usage_error "this machine is $(uname -m), of which there is no record; ARCH= takes: $(list_arches)"
 [[ $ARCH =~ ^[a-z0-9_]+$ && -f $ARCH_RECORD ]] || usage_error "ARCH=$ARCH: choose from $(list_arches)"
+# lacking FEATURE: why the architecture or the base lacks it, by their records; nothing if it is there
+lacking() {
+	sed -n "s/^lacks: $1 //p" "$ARCH_RECORD" "$MANIFEST"
+}
+
 MAKE_ARCH=$(field make-arch "$ARCH_RECORD")
 SRCARCH=$(field srcarch "$ARCH_RECORD")
 # Of a guest that is not what this machine is: the prefix of compiler and binutils, and its user space.
