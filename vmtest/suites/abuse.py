@@ -206,9 +206,9 @@ class Abuse:
         self.count("all CPUs were there", bool(counters) and counters[0] >= CPUS)
 
     def counters(self, outcome):
-        """Those of the guest's tool; None where the crash kernel has overwritten them."""
-        lost = outcome.verdict == "crash-kernel" and self.suite.session.lacks("memory-in-place")
-        return None if lost else outcome.counters
+        """Those of the guest's tool; None where the crash kernel has overwritten them, or the memory is gone."""
+        lost = {"crash-kernel": ("memory-in-place", "memory-at-off"), "powered-off": ("memory-at-off",)}
+        return None if self.suite.session.lacks(*lost.get(outcome.verdict, ())) else outcome.counters
 
     def check_words(self, outcome, token, mix, dump, failed):
         """Who said that it ends the machine. A crash_kexec() says so before it is known who comes first, if there is
@@ -216,7 +216,8 @@ class Abuse:
         nobody comes after it. A console has what two of them say at once only in part, if a crash kernel starts then:
         the log has it.
         """
-        log_is_there = outcome.verdict == "crash-kernel" and not self.suite.session.lacks("memory-in-place")
+        log_is_there = outcome.verdict == "crash-kernel" and \
+            not self.suite.session.lacks("memory-in-place", "memory-at-off")
         check(outcome.kernel_log or not log_is_there, failed("its log was not found in memory"))
         text = outcome.kernel_log if log_is_there else outcome.console
         said = [action for action, message in spoken(text) if message == token]

@@ -48,7 +48,11 @@ def tests(suite):
                     continue
                 case = Case(consoles, holder, program, action, dump)
                 serial = ("console-write",) if consoles == [line] else ()
-                yield Test(case.name(), lambda c=case: test_console(suite, c), NEEDS + serial)
+                # a crash kernel switches the machine off, too
+                off = ("memory-at-off",) if dump or action == "power-off" else ()
+                # who holds the lock of a serial line takes no interrupts
+                deaf = ("stop-deaf",) if serial and (holder, action) == ("another CPU", "halt") else ()
+                yield Test(case.name(), lambda c=case: test_console(suite, c), NEEDS + serial + off + deaf)
     for dump in [False, True]:
         case = Case(["hvc0"], "another CPU", "--via panic --on vpanic --cpu 0 --with hold_port_lock on_function",
                     "none", dump)
