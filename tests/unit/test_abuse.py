@@ -112,6 +112,19 @@ class Mix(unittest.TestCase):
                 self.assertTrue(self.judge(verdict, console, dump))
 
 
+class Counters(unittest.TestCase):
+    def test_only_memory_that_is_gone_is_no_witness(self):
+        gone = {"memory-at-off": "QEMU is gone"}
+        for lacks, verdict, counted in [
+                (gone, "powered-off", None), (gone, "crash-kernel", None), (gone, "halted", []),
+                ({"memory-in-place": "overwritten"}, "crash-kernel", None),
+                ({"memory-in-place": "overwritten"}, "powered-off", []),
+                ({}, "powered-off", []), ({}, "crash-kernel", [])]:
+            with self.subTest(f"{verdict}, {lacks}"):
+                made = abuse.Abuse(SimpleNamespace(session=make_session(lacks=lacks)))
+                self.assertEqual(made.counters(Outcome(verdict)), counted)
+
+
 class Lists(unittest.TestCase):
     def test_rounds_are_what_the_seed_says(self):
         def names(seed):
