@@ -49,6 +49,19 @@ test_tools() {
 	expect "tools: so is a list that is not there" 2 "unknown argument: x"
 }
 
+test_lacking() {
+	echo "lacks: selftests not built yet" >>"$R/vm/arch/arm64"
+	# shellcheck disable=SC2016 # for the other shell
+	local script='. "$0/scripts/lib.sh"; echo "selftests: $(lacking selftests)."; echo "nmi: $(lacking nmi)."'
+	run env ARCH=arm64 bash -c "$script" "$R"
+	expect "records: what is lacking, and why" 0 "^selftests: not built yet\.$" "^nmi: \.$"
+	run env ARCH=x86_64 bash -c "$script" "$R"
+	expect "records: another architecture has it" 0 "^selftests: \.$"
+	echo "lacks: nmi none before 9.9" >>"$R/patches/$BASE/manifest"
+	run env ARCH=x86_64 bash -c "$script" "$R"
+	expect "records: what a base lacks" 0 "^nmi: none before 9.9\.$"
+}
+
 # expect_asked NAME MACHINE ARCH PACKAGES: on this machine these are needed beside those of packages.txt.
 expect_asked() {
 	stub uname <<<"echo $2"
