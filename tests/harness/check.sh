@@ -72,6 +72,29 @@ test_check() {
 	rm -rf "$R/tests" "$R/.git"
 }
 
+# a unit test that runs this, and is still there then
+slow_unit_test() {
+	mkdir -p "$R/tests/unit"
+	touch "$R/tests/unit/__init__.py"
+	printf 'import os, signal, time\nopen("%s", "w").write(str(os.getpid()))\n%s\ntime.sleep(60)\n' "$T/started" "$1" \
+		>"$R/tests/unit/test_t.py"
+}
+
+# What runs beside the other checks.
+test_beside() {
+	use_good_source
+	run "$R/scripts/make-tree"
+	slow_unit_test ""
+	run_interrupted "$R/scripts/check" applies unit
+	# one that nobody waits for has no command line
+	expect_true "check: Ctrl-C ends what runs beside, too" bash -c \
+		"sleep 0.5; ! grep -q unittest '/proc/$(cat "$T/started")/cmdline' 2>/dev/null"
+	slow_unit_test "os.killpg(0, signal.SIGKILL)"
+	run "$R/scripts/check" unit applies
+	expect "check: no result is no success" 3 "unit has no result"
+	rm -r "$R/tests"
+}
+
 test_cut() {
 	use_good_source
 	run "$R/scripts/make-tree"
