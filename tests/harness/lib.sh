@@ -14,10 +14,12 @@ mkdir "$T"
 # as it is in a command that is printed, for a pattern
 T_TYPED=${T// /\\\\ }
 SERVER_PID=
+PARTS_PID=
 
 cleanup() {
 	# not in a child that is killed early
 	[ "$BASHPID" = "$$" ] || return 0
+	[ -z "$PARTS_PID" ] || kill -- "-$PARTS_PID" 2>/dev/null || true
 	stop_server
 	rm -rf "$TEMPORARY"
 }
