@@ -35,7 +35,8 @@ class Machine:
 
     def __init__(self, session, kernel, initrd, name="vm", command="true", accel="tcg",
                  memory=None, smp=2, append="", limits=None, files=(), shell=False,
-                 device=(), on_tick=None, counters=False, consoles=(), comes_back=False, keep_log=False):
+                 device=(), on_tick=None, counters=False, consoles=(), comes_back=False, keep_log=False,
+                 snapshots=None):
         self.session, self.arch = session, session.arch
         self.kernel, self.initrd, self.name = kernel, list(initrd), name
         self.command, self.accel, self.smp = command, accel, smp
@@ -52,7 +53,8 @@ class Machine:
         factor = (TCG_FACTOR if accel == "tcg" else 1) * (DEBUG_FACTOR if session.flavour else 1)
         self.limits = {k: v * factor for k, v in LIMITS.items()}
         self.limits.update(limits or {})
-        self.qemu = self.monitor = None  # of one run
+        self.snapshots = snapshots  # to begin with one of them, if there is one
+        self.qemu = self.monitor = self.port = None  # of one run
 
     def path(self, name):
         return os.path.join(self.log, name)
@@ -70,22 +72,24 @@ class Machine:
 
     def console_argv(self):
         console = f"stdio,id=console,signal=off,logfile={self.path('console')}" \
-            if self.shell else f"file,id=console,path={self.path('console')},mux=on"
+            if self.shell else f"file,id=console,path={self.path('console')},append=on,mux=on"
         # The runner reads the first one. Beside another one, a virtio console has a file of its own.
         hvc = []
         if self.consoles == ["hvc0"]:
             hvc = ["-device", "virtconsole,chardev=console"]
         elif "hvc0" in self.consoles:
-            hvc = ["-chardev", f"file,id=hvc,path={self.path('hvc')}", "-device", "virtconsole,chardev=hvc"]
+            hvc = ["-chardev", f"file,id=hvc,path={self.path('hvc')},append=on", "-device", "virtconsole,chardev=hvc"]
         device = self.arch.console_device
         serial = ["-device", f"{device},chardev=console"] if device else ["-serial", "chardev:console"]
         return ["-chardev", console, *serial, "-device", self.arch.status_bus, *hvc]
 
-    def qemu_argv(self, initrd, qmp_fd="QMP"):
+    def qemu_argv(self, initrd, qmp_fd="QMP", command_fd="COMMAND"):
         arch = self.arch
         ports = [word for name in ("status", "output", "dump") for word in
                  ("-chardev", f"file,id={name},path={self.path(name)}",
                   "-device", f"virtserialport,chardev={name},name={name}")]
+        ports += ["-chardev", f"socket,id=command,fd={command_fd}",
+                  "-device", "virtserialport,chardev=command,name=command,id=command"]
         return [
             arch.qemu, "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", f"{arch.qemu_machine},accel={self.accel}",
@@ -99,13 +103,10 @@ class Machine:
         ]
 
     def make_initrd(self, tmp):
-        """The images one after the other, and an archive with this run's command."""
+        """The images one after the other, and an archive with the files of this run."""
         run = os.path.join(tmp, "run")
         os.makedirs(os.path.join(run, "run"))
-        with open(os.path.join(run, "run", "command"), "w") as f:
-            f.write(f"#!/bin/sh\n{self.command}\n")
-        os.chmod(f.name, 0o755)
-        names = ["run", "run/command"]
+        names = ["run"]
         for path in self.files:
             shutil.copy(path, os.path.join(run, "run"))
             names.append(f"run/{os.path.basename(path)}")
@@ -119,6 +120,11 @@ class Machine:
                 out.write(b"\0" * (-out.tell() % 512))
             out.write(archive.stdout)
         return initrd
+
+    def kind(self):
+        """What its state depends on, up to where it waits for its command."""
+        return (self.kernel, *self.initrd, *self.files, self.cmdline(), self.smp, self.memory, *self.consoles,
+                *self.device)
 
     def rotate_logs(self):
         shutil.rmtree(self.log + ".old", ignore_errors=True)
@@ -164,24 +170,47 @@ class Machine:
         self.need_all()
         self.rotate_logs()
         with tempfile.TemporaryDirectory(prefix="vm-") as tmp:
-            initrd = self.make_initrd(tmp)
-            ours, theirs = socket.socketpair()
-            with open(self.path("qemu"), "w") as stderr:
-                argv = self.qemu_argv(initrd, theirs.fileno())
-                stderr.write(" ".join(argv) + "\n")
-                stderr.flush()
-                self.qemu = subprocess.Popen(
-                    argv, stdin=None if self.shell else subprocess.DEVNULL, stdout=None if self.shell else stderr,
-                    stderr=stderr, pass_fds=[theirs.fileno()], preexec_fn=die_with_parent)
-            theirs.close()
-            self.monitor = Monitor(ours)
             try:
+                if self.snapshots:
+                    self.snapshots.start(self, tmp)
+                else:
+                    self.start(self.make_initrd(tmp))
+                self.tell()
                 return self.watch()
             finally:
-                if self.qemu.poll() is None:
-                    self.qemu.kill()
-                self.qemu.wait()
-                ours.close()
+                self.stop()
+
+    def start(self, initrd, *more):
+        """QEMU, which waits to be told to go on; more of its command line."""
+        ours, theirs = socket.socketpair()
+        self.port, guests = socket.socketpair()
+        with open(self.path("qemu"), "w") as stderr:
+            argv = [*self.qemu_argv(initrd, theirs.fileno(), guests.fileno()), *more]
+            stderr.write(" ".join(argv) + "\n")
+            stderr.flush()
+            self.qemu = subprocess.Popen(
+                argv, stdin=None if self.shell else subprocess.DEVNULL, stdout=None if self.shell else stderr,
+                stderr=stderr, pass_fds=[theirs.fileno(), guests.fileno()], preexec_fn=die_with_parent)
+        theirs.close()
+        guests.close()
+        self.monitor = Monitor(ours)
+
+    def tell(self):
+        """The command, which the guest reads when it has booted: how long it is, and what it is."""
+        script = f"#!/bin/sh\n{self.command}\n".encode()
+        try:
+            self.port.sendall(b"%d\n%s" % (len(script), script))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # QEMU is gone, and the witnesses say so
+
+    def stop(self):
+        if not self.monitor:
+            return
+        if self.qemu.poll() is None:
+            self.qemu.kill()
+        self.qemu.wait()
+        self.monitor.sock.close()
+        self.port.close()
 
     def watch(self):
         """Up to the machine's end; QEMU is gone then."""

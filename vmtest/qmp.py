@@ -56,8 +56,8 @@ class Monitor:
                     return message.get("return", "")
         return ""
 
-    def saw(self, event):
-        return any(each["event"] == event for each in self.events)
+    def saw(self, event, **data):
+        return any(each["event"] == event and data.items() <= each["data"].items() for each in self.events)
 
     def write_events(self, path):
         with open(path, "w") as f:

@@ -114,6 +114,8 @@ def main():
     keep_times(suite.session, {**whole, **{f"test: {name}": seconds for name, seconds in times.items()}})
     remarks = [line for lines in suite.remarks.values() for line in lines]
     tap.remark(*remarks, *(f"{name}: run again, as QEMU {reason}" for name, reason in suite.session.run_again))
+    tap.remark(*(f"{name} and those like it booted, as there is no snapshot: {reason}"
+                 for name, reason in suite.snapshots.failed))
     status = tap.end()
     if args.results:
         results.write(suite.session, args.results, {

@@ -8,6 +8,7 @@ from typing import Callable
 from vmtest.checks import check, explain
 from vmtest.machine import Machine, find_accel
 from vmtest.session import Session
+from vmtest.snapshot import Snapshots
 
 
 @dataclass
@@ -41,10 +42,15 @@ class Suite:
 
     def __post_init__(self):
         self.built = self.session.built()
+        self.snapshots = Snapshots(self.session)
 
     def boot(self, name, command, **options):
         options.setdefault("initrd", [self.built.base])
         options.setdefault("accel", self.accel)
+        options.setdefault("snapshots", self.snapshots)
+        # Memory has to be saved, and makedumpfile looks at each page. What is added to the guest may need more.
+        if options["initrd"] == [self.built.base] and not self.session.flavour:
+            options.setdefault("memory", 512)
         return Machine(self.session, self.kernel, options.pop("initrd"), name=name, command=command, **options).run()
 
     def expect(self, name, command, verdict, detail=None, **options):
@@ -63,7 +69,11 @@ class Suite:
         return self.expect(name, options.pop("command"), "crash-kernel", append=append, **options, **more)
 
     def crash_kernel_options(self, command, more=""):
-        return self.session.with_crash_kernel(command, more, self.kernel)
+        options = self.session.with_crash_kernel(command, more, self.kernel)
+        if self.session.flavour:
+            return options
+        # There is room for so much, wherever the kernel has put itself.
+        return {**options, "memory": 512, "append": "crashkernel=160M"}
 
     def find_accel(self):
         self.accel = find_accel(self.session, self.accel, self.kernel, self.built.base)

@@ -92,3 +92,28 @@ class Stopped(unittest.TestCase):
     def test_nothing_said(self):
         made = self.watch([("RESUME", "")], [])
         self.assertFalse(made.is_over(made.start))
+
+
+class Boot(unittest.TestCase):
+    """A boot has its time, and may not be silent for all of it."""
+
+    def limit(self, booted, seconds, silent):
+        made = mock.Mock(limits={"boot": 240, "silence": 240, "total": 999})
+        made.size = lambda name: 0
+        watched = watch.Watch(made, mock.Mock())
+        watched.booted = booted
+        watched.last_sign = watched.start + seconds - silent
+        watched.reached_limit(watched.start + seconds)
+        return watched.limit
+
+    def test_it_prints(self):
+        self.assertEqual(self.limit(0, 230, 59), "")
+
+    def test_it_is_silent(self):
+        self.assertEqual(self.limit(0, 100, 61), "did not boot, silent for 60 s")
+
+    def test_it_takes_too_long(self):
+        self.assertEqual(self.limit(0, 241, 1), "did not boot within 240 s")
+
+    def test_it_has_booted(self):
+        self.assertEqual(self.limit(9, 300, 239), "")

@@ -9,7 +9,7 @@ import time
 
 from vmtest import machine, watch
 from vmtest.checks import check, explain
-from vmtest.suite import Test
+from vmtest.suite import Skip, Test
 from vmtest.suites.programs import TICKER
 from vmtest.verdict import RE_PANIC
 
@@ -35,7 +35,7 @@ ENDS = [
      "0", {"limits": {"silence": 5}}),
     ("hung, no end", "while sleep 1; do echo tick; done", "hung", "not at its end after 10 s",
      {"limits": {"total": 10}}),
-    ("hung, does not boot", "true", "hung", "did not boot within 0.2 s", {"limits": {"boot": 0.2}}),
+    ("hung, does not boot", "true", "hung", "did not boot within 0.2 s", {"limits": {"boot": 0.2}, "snapshots": None}),
     ("lost, QEMU does not start", "true", "lost", None, {"device": ["-device", "no-such-device"]}),
 ]
 
@@ -46,6 +46,7 @@ def tests(suite):
         yield Test(f"runner: {name}", lambda s=slug, c=command, v=verdict, d=detail, o=options:
                    suite.expect(s, c, v, d, **dict(o)))
     yield Test("runner: crash kernel took over", lambda: test_crash_kernel(suite))
+    yield Test("runner: of machines that are alike, the third one does not boot", lambda: test_snapshot(suite))
     yield Test("runner: a QEMU that crashes is no panic's end", lambda: test_qemu_crash(suite))
     yield Test("runner: a panic that takes its time is no halt", lambda: test_slow_panic(suite))
     if suite.session.flavour:
@@ -60,6 +61,20 @@ def test_crash_kernel(suite):
     outcome = suite.with_crash_kernel("runner-crash-kernel", PANIC, no_dump=no_dump)
     check(re.fullmatch(f"{'no dump wanted' if no_dump else 'makedumpfile 0'}, vmcore of [1-9]\\d+ bytes", outcome.detail)
           and outcome.panics() == ["dumptest"], explain(outcome, "no dump of that panic"))
+
+
+def test_snapshot(suite):
+    """The third one continues from where the second one has waited for its command, with its own command."""
+    if suite.accel != "tcg":
+        return [("runner: of machines that are alike, the third one does not boot", Skip("only emulated ones begin with a snapshot"))]
+    for number in range(3):
+        # no other test has so much memory
+        outcome = suite.expect(f"runner-alike-{number}", f"echo machine {number}", "finished", "0", memory=400)
+        with open(f"{outcome.log}/qemu") as f:
+            continued = " -incoming " in f.readline()
+        check(outcome.output == f"machine {number}\n" and continued == (number == 2),
+              explain(outcome, f"continued: {continued}, and said {outcome.output!r}"))
+    return None
 
 
 def test_qemu_crash(suite):
