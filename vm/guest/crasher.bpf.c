@@ -218,8 +218,9 @@ static __always_inline enum crash_action choose(void)
 		return ACTION_NONE;
 	__sync_fetch_and_or(&arrived, 1U << cpu);
 	bpf_loop(BPF_MAX_LOOPS, all_arrived, &wait, 0);
+	/* longer than a busy host keeps a CPU from running, and shorter than a panic waits for one that is in an NMI */
 	if (first >= 0 && cpu != first)
-		spin_ns(30000000);
+		spin_ns(200000000);
 	return mix[cpu];
 }
 
