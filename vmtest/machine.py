@@ -18,6 +18,8 @@ from vmtest.watch import Watch
 
 # Seconds; under TCG everything takes several times as long.
 LIMITS = {"boot": 60, "silence": 60, "total": 300}
+# A boot prints a lot. One that is silent for so long is stuck, whatever a test allows its command.
+SILENT_BOOT = 15
 TCG_FACTOR = 4
 DEBUG_FACTOR = 3
 # How often a machine is started when it is QEMU's emulation that fails.
@@ -53,6 +55,7 @@ class Machine:
         factor = (TCG_FACTOR if accel == "tcg" else 1) * (DEBUG_FACTOR if session.flavour else 1)
         self.limits = {k: v * factor for k, v in LIMITS.items()}
         self.limits.update(limits or {})
+        self.silent_boot = SILENT_BOOT * factor
         self.snapshots = snapshots  # to begin with one of them, if there is one
         self.qemu = self.monitor = self.port = None  # of one run
 

@@ -19,6 +19,13 @@ class NotMade(Exception):
     """Why there is no snapshot."""
 
 
+def copy_consoles(source, target):
+    """Each of them is a function that makes a path of a name."""
+    for name in CONSOLES:
+        if os.path.exists(source(name)):
+            shutil.copy(source(name), target(name))
+
+
 @dataclass
 class Snapshot:
     """The state of a machine, its initrd, and what its kernel had printed, in a directory."""
@@ -30,18 +37,14 @@ class Snapshot:
 
     def start(self, machine):
         """Start a machine of that kind from there."""
-        for name in CONSOLES:
-            if os.path.exists(self.file(name)):
-                shutil.copy(self.file(name), machine.path(name))
+        copy_consoles(self.file, machine.path)
         machine.start(self.file("initrd"), "-incoming", f"exec:cat {shlex.quote(self.file('state'))}")
 
     def take(self, machine):
         """Of a machine that was started with this initrd, and goes on then."""
         boot(machine)
         save(machine, self.file("state"))
-        for name in CONSOLES:
-            if os.path.exists(machine.path(name)):
-                shutil.copy(machine.path(name), self.file(name))
+        copy_consoles(machine.path, self.file)
 
 
 @dataclass
@@ -101,14 +104,19 @@ class Snapshots:
 
 
 def wait(machine, what, condition):
-    end = time.monotonic() + machine.limits["boot"]
+    """What is silent for longer than a boot may be is stuck."""
+    start = sign = time.monotonic()
+    size = 0
     while not condition():
         _, gone = machine.monitor.receive(0.1)
         machine.session.check_stop()
         if gone:
             raise NotMade(f"QEMU is gone during {what}")
-        if time.monotonic() > end:
-            raise NotMade(f"{what} takes longer than {machine.limits['boot']} s")
+        now = time.monotonic()
+        if machine.size("console") != size:
+            size, sign = machine.size("console"), now
+        if now - sign > machine.silent_boot or now - start > machine.limits["boot"]:
+            raise NotMade(f"{what} is not at its end after {now - start:.0f} s")
 
 
 def boot(machine):

@@ -11,6 +11,10 @@ from vmtest.session import Session
 from vmtest.snapshot import Snapshots
 
 
+# MiB of a machine with the ordinary guest: memory has to be saved, and makedumpfile looks at each page.
+MEMORY = 512
+
+
 @dataclass
 class Test:
     """A test by its name. It returns nothing, or its results, [(name, None or what went wrong or Skip)]."""
@@ -48,9 +52,9 @@ class Suite:
         options.setdefault("initrd", [self.built.base])
         options.setdefault("accel", self.accel)
         options.setdefault("snapshots", self.snapshots)
-        # Memory has to be saved, and makedumpfile looks at each page. What is added to the guest may need more.
+        # what is added to the guest may need more
         if options["initrd"] == [self.built.base] and not self.session.flavour:
-            options.setdefault("memory", 512)
+            options.setdefault("memory", MEMORY)
         return Machine(self.session, self.kernel, options.pop("initrd"), name=name, command=command, **options).run()
 
     def expect(self, name, command, verdict, detail=None, **options):
@@ -73,7 +77,7 @@ class Suite:
         if self.session.flavour:
             return options
         # There is room for so much, wherever the kernel has put itself.
-        return {**options, "memory": 512, "append": "crashkernel=160M"}
+        return {**options, "memory": MEMORY, "append": "crashkernel=160M"}
 
     def find_accel(self):
         self.accel = find_accel(self.session, self.accel, self.kernel, self.built.base)

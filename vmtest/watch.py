@@ -11,8 +11,6 @@ from vmtest.verdict import PRINTK
 HALT_GRACE = 3
 # How long the others may take to stop.
 HALT_SETTLE = 1.5
-# A boot may be silent for that part of the time that a command may: it prints a lot, and QEMU's emulation gets stuck.
-SILENT_BOOT = 0.25
 # Bytes of the loop in which a CPU waits for its end.
 LOOP_SIZE = 32
 # How often it is looked where the CPUs are, when all wait for an interrupt and when one is in a loop.
@@ -141,8 +139,8 @@ class Watch:
         limits = self.machine.limits
         if not self.booted and now - self.start > limits["boot"]:
             self.limit = f"did not boot within {limits['boot']} s"
-        elif not self.booted and now - self.last_sign > limits["silence"] * SILENT_BOOT:
-            self.limit = f"did not boot, silent for {limits['silence'] * SILENT_BOOT:g} s"
+        elif not self.booted and now - self.last_sign > self.machine.silent_boot:
+            self.limit = f"did not boot, silent for {self.machine.silent_boot} s"
         elif self.booted and now - self.last_sign > limits["silence"]:
             self.limit = f"silent for {limits['silence']} s"
         elif now - self.start > limits["total"]:

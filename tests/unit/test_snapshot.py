@@ -89,6 +89,34 @@ class Snapshots(unittest.TestCase):
         self.assertEqual(os.listdir(self.session.work), [])
 
 
+class Wait(unittest.TestCase):
+    """Up to where the guest waits for its command, or until it is stuck."""
+
+    def wait(self, sizes, gone=False):
+        made = mock.Mock(limits={"boot": 240}, silent_boot=60)
+        made.size = lambda _name: sizes[min(len(times), len(sizes)) - 1]
+        made.monitor.receive.return_value = ([], gone)
+        times = []  # one look every 50 s
+
+        def clock():
+            times.append(1)
+            return 50 * len(times)
+
+        with mock.patch("time.monotonic", clock):
+            snapshot.wait(made, "the boot", lambda: len(times) > 4)
+
+    def test_it_prints(self):
+        self.wait([1, 2, 3, 4, 5])
+
+    def test_it_is_silent(self):
+        with self.assertRaisesRegex(snapshot.NotMade, "the boot is not at its end after 150 s"):
+            self.wait([1])
+
+    def test_qemu_is_gone(self):
+        with self.assertRaisesRegex(snapshot.NotMade, "QEMU is gone during the boot"):
+            self.wait([1, 2, 3], gone=True)
+
+
 class Events(unittest.TestCase):
     def test_by_what_they_say(self):
         monitor = qmp.Monitor(None)

@@ -4,8 +4,8 @@
 import unittest
 from unittest import mock
 
-from tests.unit.made_up import TOP
-from vmtest import arch, watch
+from tests.unit.made_up import TOP, make_session
+from vmtest import arch, machine, watch
 
 
 def x86_64(place, takes, waits):
@@ -68,7 +68,8 @@ class Stopped(unittest.TestCase):
     """Where QEMU itself says that all CPUs have stopped, its word ends the machine, and output that grows is noticed."""
 
     def watch(self, events, sizes):
-        made = mock.Mock(arch=arch.load(TOP, "s390x"), stays=True, limits={"boot": 99, "silence": 99, "total": 99})
+        made = mock.Mock(arch=arch.load(TOP, "s390x"), stays=True, limits={"boot": 99, "silence": 99, "total": 99},
+                         silent_boot=99)
         made.size = lambda name: sizes.pop(0) if sizes else 0
         monitor = mock.Mock(events=[{"event": event, "data": {"reason": reason}} for event, reason in events])
         monitor.saw = lambda name: any(event == name for event, _ in events)
@@ -98,7 +99,7 @@ class Boot(unittest.TestCase):
     """A boot has its time, and may not be silent for all of it."""
 
     def limit(self, booted, seconds, silent):
-        made = mock.Mock(limits={"boot": 240, "silence": 240, "total": 999})
+        made = mock.Mock(limits={"boot": 240, "silence": 240, "total": 999}, silent_boot=60)
         made.size = lambda name: 0
         watched = watch.Watch(made, mock.Mock())
         watched.booted = booted
@@ -114,6 +115,10 @@ class Boot(unittest.TestCase):
 
     def test_it_takes_too_long(self):
         self.assertEqual(self.limit(0, 241, 1), "did not boot within 240 s")
+
+    def test_what_a_command_is_allowed(self):
+        made = machine.Machine(make_session(), "bzImage", [], limits={"silence": 5})
+        self.assertEqual(made.silent_boot, 60)
 
     def test_it_has_booted(self):
         self.assertEqual(self.limit(9, 300, 239), "")

@@ -13,6 +13,7 @@ from vmtest.suite import Skip, Test
 from vmtest.suites.programs import TICKER
 from vmtest.verdict import RE_PANIC
 
+ALIKE = "runner: of machines that are alike, the third one does not boot"
 TRIGGER = "/sys/kernel/debug/provoke-crash/DIRECT"
 PANIC = f"echo PANIC > {TRIGGER}"
 
@@ -46,7 +47,7 @@ def tests(suite):
         yield Test(f"runner: {name}", lambda s=slug, c=command, v=verdict, d=detail, o=options:
                    suite.expect(s, c, v, d, **dict(o)))
     yield Test("runner: crash kernel took over", lambda: test_crash_kernel(suite))
-    yield Test("runner: of machines that are alike, the third one does not boot", lambda: test_snapshot(suite))
+    yield Test(ALIKE, lambda: test_snapshot(suite))
     yield Test("runner: a QEMU that crashes is no panic's end", lambda: test_qemu_crash(suite))
     yield Test("runner: a panic that takes its time is no halt", lambda: test_slow_panic(suite))
     if suite.session.flavour:
@@ -66,9 +67,9 @@ def test_crash_kernel(suite):
 def test_snapshot(suite):
     """The third one continues from where the second one has waited for its command, with its own command."""
     if suite.accel != "tcg":
-        return [("runner: of machines that are alike, the third one does not boot", Skip("only emulated ones begin with a snapshot"))]
+        return [(ALIKE, Skip("only emulated ones begin with a snapshot"))]
     for number in range(3):
-        # no other test has so much memory
+        # of a kind of their own, as no other test has that much memory
         outcome = suite.expect(f"runner-alike-{number}", f"echo machine {number}", "finished", "0", memory=400)
         with open(f"{outcome.log}/qemu") as f:
             continued = " -incoming " in f.readline()
