@@ -34,19 +34,18 @@ check_shell() {
 }
 
 check_python() {
-	local files file
+	local files
 	mapfile -t files < <(files_of 'python3?' .py)
 	[ ${#files[@]} -gt 0 ] || skip "there is no Python file"
 	remark "${#files[@]} files"
 	cd "$TOP"
-	for file in "${files[@]}"; do
-		# compiled in memory: py_compile would leave a directory beside the file
-		python3 - "$file" <<-'PYTHON'
-			import sys
-			with open(sys.argv[1], "rb") as source:
-			    compile(source.read(), sys.argv[1], "exec")
-		PYTHON
-	done
+	# compiled in memory: py_compile would leave a directory beside the file
+	python3 - "${files[@]}" <<-'PYTHON'
+		import sys
+		for name in sys.argv[1:]:
+		    with open(name, "rb") as source:
+		        compile(source.read(), name, "exec")
+	PYTHON
 }
 
 check_unit() {

@@ -92,12 +92,17 @@ check_uapi() {
 # ---- style --------------------------------------------------------------------------------
 
 # What checkpatch has to say on a patch, a remark a line: "file:line: LEVEL:TYPE: text". The project has no
-# Signed-off-by: who sends the series signs it.
+# Signed-off-by: who sends the series signs it. It is asked once for each patch.
 checkpatch_remarks() {
-	cd "$TREE"
-	perl scripts/checkpatch.pl --strict --no-signoff --terse --showfile --show-types "$1" \
-		2>/dev/null || true
-	rm -f .checkpatch-camelcase.git.*
+	local kept=$SCRATCH/checkpatch/$1
+	[ -f "$kept" ] || (
+		mkdir -p "${kept%/*}"
+		cd "$TREE"
+		perl scripts/checkpatch.pl --strict --no-signoff --terse --showfile --show-types "$1" \
+			2>/dev/null >"$kept" || true
+		rm -f .checkpatch-camelcase.git.*
+	)
+	cat "$kept"
 }
 
 # The remarks that patches/$BASE/checkpatch-waivers does not name.
