@@ -122,13 +122,13 @@ list_patches() {
 
 # One hash over the manifest's lines of the series, and names and contents of the patches.
 patches_hash() {
-	local patch
-	{
-		sed -n '/^series:/p' "$MANIFEST"
-		list_patches "${ALL_SERIES[@]}" | while read -r patch; do
-			printf '%s %s\n' "$(sha256_of "$patch")" "${patch#"$PATCHES"/}"
-		done
-	} | sha256sum | cut -d ' ' -f 1
+	local patches
+	mapfile -t patches < <(list_patches "${ALL_SERIES[@]}")
+	(
+		cd "$PATCHES"
+		sed -n '/^series:/p' manifest
+		sha256sum -- "${patches[@]#"$PATCHES"/}" </dev/null
+	) | sha256sum | cut -d ' ' -f 1
 }
 
 # ---- the state of the tree --------------------------------------------------------------

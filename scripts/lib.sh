@@ -62,10 +62,17 @@ note() {
 	printf 'note: %s\n' "$*"
 }
 
-# The first word after "key:" in a file of "key: value" lines; field_line has the whole value.
+# The first word after "key:" in a file of "key: value" lines; field_line has the whole value. Every script asks for
+# many: no process for each.
 field_line() {
+	local line
 	[ -f "$2" ] || return 0
-	sed -n "s/^$1:[[:space:]]*//p" "$2" | head -n 1
+	while IFS= read -r line || [ -n "$line" ]; do
+		[[ $line == "$1":* ]] || continue
+		line=${line#"$1":}
+		printf '%s\n' "${line#"${line%%[![:space:]]*}"}"
+		return
+	done <"$2"
 }
 
 field() {
