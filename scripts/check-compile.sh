@@ -44,7 +44,7 @@ prefix_make() {
 	if command -v ccache >/dev/null; then
 		cc="ccache $cc"
 	fi
-	CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} nice make -C "$PREFIX" O="$PREFIX_OBJ" \
+	CCACHE_DEPEND=1 CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} nice make -C "$PREFIX" O="$PREFIX_OBJ" \
 		ARCH="$MAKE_ARCH" CROSS_COMPILE="$CROSS" CC="$cc" -j"$JOBS" "$@"
 }
 
