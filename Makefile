@@ -92,7 +92,7 @@ guest: kernel ## build what runs in the guest, without the selftests
 	@scripts/build-guest base
 
 .PHONY: selftests
-selftests: kernel ## build what runs in the guest, the kernel's selftests too
+selftests: kernel ## build what runs in the guest, the selftests of the series too
 	@scripts/build-guest all
 
 .PHONY: demo

@@ -95,6 +95,46 @@ test_beside() {
 	rm -r "$R/tests"
 }
 
+# left_out FILE...: of the made-up selftests in $T/linux
+left_out() {
+	bash -c '. "$0/scripts/lib.sh"; . "$0/scripts/lib-selftests.sh"; leave_out_others "$@"; echo "light: $LIGHT"' \
+		"$R" "$T/linux" "${@/#/$SELFTESTS_DIR/prog_tests/}"
+}
+
+test_own_tests() {
+	local bpf=$T/linux/$SELFTESTS_DIR
+	mkdir -p "$bpf/prog_tests" "$bpf/progs"
+	touch "$bpf"/progs/{top,light,shared,runner,loaded,other}.c "$bpf"/prog_tests/other.c
+	echo '#include "top.h"' >"$bpf/prog_tests/top.c"
+	printf '#include "top.skel.h"\n#include "light.lskel.h"\nfd = open("loaded.bpf.o");\n' >"$bpf/top.h"
+	echo '#include "shared.c"' >"$bpf/progs/top.c"
+	echo '#include "runner.skel.h"' >"$bpf/test_progs.c"
+	run left_out top.c
+	expect "selftests: the light skeletons of what is left are named" 0 "^light: light.c$"
+	expect_true "selftests: what the series' tests need is left, also what a header or a program includes" \
+		[ "$(cd "$bpf" && echo prog_tests/* progs/*)" = \
+		"prog_tests/top.c progs/light.c progs/loaded.c progs/runner.c progs/shared.c progs/top.c" ]
+	touch "$bpf/prog_tests/other.c"
+	echo '#include "linked.skel.h"' >>"$bpf/prog_tests/top.c"
+	run left_out top.c
+	expect "selftests: what is linked of several programs is named" 0 "progs/linked.c is not there" "^light: all$"
+	expect_true "selftests: and nothing is left out then" [ -e "$bpf/prog_tests/other.c" ]
+	cat >"$T/build" <<-SCRIPT
+		set -euo pipefail
+		. "$R/scripts/lib.sh"
+		. "$R/scripts/lib-selftests.sh"
+		selftests_make() { echo "make \$*"; [ "\$#" -eq 3 ] || touch "\$2/one.test.o"; }
+		LIGHT=light.c
+		build_own_tests linux "$T" "\$@"
+		echo built
+	SCRIPT
+	run bash "$T/build" a/one.c
+	expect "selftests: a test that is there" 0 "^make linux .* LSKELS= .*LSKELS_EXTRA=light.c .*/test_progs" "^built$"
+	run bash "$T/build" a/one.c a/two.c
+	expect "selftests: one of the series that does not compile is a failure" 1 "^two.test.o does not compile$"
+	rm -rf "$T"/{linux,build,one.test.o}
+}
+
 test_cut() {
 	use_good_source
 	run "$R/scripts/make-tree"
