@@ -125,7 +125,7 @@ patches_hash() {
 	local patches
 	mapfile -t patches < <(list_patches "${ALL_SERIES[@]}")
 	(
-		cd "$PATCHES"
+		cd "$PATCHES" || exit
 		sed -n '/^series:/p' manifest
 		sha256sum -- "${patches[@]#"$PATCHES"/}" </dev/null
 	) | sha256sum | cut -d ' ' -f 1
