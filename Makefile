@@ -138,7 +138,7 @@ regress: setup tree ## the kernel's own BPF selftests, without and with the seri
 	@scripts/regress
 
 .PHONY: bench
-bench: setup selftests ## what it costs and how fast it stops, beside the alternatives (PART="..." for some only)
+bench: setup guest ## what it costs and how fast it stops, beside the alternatives (PART="..." for some only)
 	@scripts/tools --install bench
 	@scripts/bench $(PART)
 
